@@ -1,0 +1,105 @@
+"""Strict reading of TOML: every key is known, has its type, and every fault names its place."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from moiety.errors import ConfigError
+
+_REQUIRED = object()
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a configuration file.
+
+    Raises:
+        ConfigError: the file is absent or unreadable.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist", hint="check the path") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def parse_toml(source: bytes, where: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        ConfigError: it is not TOML; the sentence names line and column.
+    """
+    try:
+        return tomllib.loads(source.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{where} is not TOML: {error}") from error
+
+
+def read_toml(path: Path) -> "Fields":
+    """The top table of a TOML file."""
+    return Fields(parse_toml(read_file(path), str(path)), str(path))
+
+
+class Fields:
+    """One table of a TOML file, read key by key; `done()` refuses what nobody asked for."""
+
+    def __init__(self, table: Mapping[str, Any], where: str) -> None:
+        self._table = dict(table)
+        self.where = where
+
+    def text(self, key: str, default: Any = _REQUIRED) -> str:
+        """The string at `key`."""
+        return str(self._take(key, str, default))
+
+    def whole(self, key: str, default: Any = _REQUIRED, *, low: int = 0, high: int = 2**31) -> int:
+        """The integer at `key`, within [low, high]."""
+        value = int(self._take(key, int, default))
+        if not low <= value <= high:
+            raise ConfigError(f"{self.where}: {key} = {value} is outside {low}..{high}")
+        return value
+
+    def flag(self, key: str, default: Any = _REQUIRED) -> bool:
+        """The boolean at `key`."""
+        return bool(self._take(key, bool, default))
+
+    def names(self, key: str, default: Any = _REQUIRED) -> tuple[str, ...]:
+        """The list of distinct strings at `key`."""
+        values = self._take(key, list, default)
+        if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+            raise ConfigError(f"{self.where}: {key} must be a list of distinct strings")
+        return tuple(values)
+
+    def table(self, key: str, default: Any = _REQUIRED) -> "Fields":
+        """The sub-table at `key`."""
+        return Fields(self._take(key, dict, default), f"{self.where} [{key}]")
+
+    def tables(self, key: str) -> dict[str, "Fields"]:
+        """The sub-tables of the table at `key`, by name; none where `key` is absent."""
+        inner = self._take(key, dict, {})
+        for name, value in inner.items():
+            if not isinstance(value, dict):
+                raise ConfigError(f"{self.where} [{key}]: {name} must be a table")
+        where = f"{self.where} [{key}."
+        return {name: Fields(value, f"{where}{name}]") for name, value in inner.items()}
+
+    def unread(self) -> tuple[str, ...]:
+        """The keys that were not read yet."""
+        return tuple(self._table)
+
+    def done(self) -> None:
+        """Refuses keys that were not read: a misspelt key must not be a silent default."""
+        if self._table:
+            raise ConfigError(
+                f"{self.where}: unknown {', '.join(sorted(self._table))}",
+                hint="remove it, or check its spelling",
+            )
+
+    def _take(self, key: str, kind: type, default: Any) -> Any:
+        value = self._table.pop(key, default)
+        if value is _REQUIRED:
+            raise ConfigError(f"{self.where}: {key} is missing")
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            seen = type(value).__name__
+            raise ConfigError(f"{self.where}: {key} must be of type {kind.__name__}, not {seen}")
+        return value

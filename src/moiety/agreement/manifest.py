@@ -1,0 +1,169 @@
+"""The job that all parties sign: who, which columns, which model, who receives what."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from moiety.agreement.fields import Fields, parse_toml, read_file
+from moiety.errors import ConfigError
+
+MODELS = ("scorecard", "trees")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One data owner of a job: its pinned keys, its columns, and the tables it brings."""
+
+    name: str
+    certificate: str
+    """`sha256:` fingerprint of its TLS certificate."""
+    signing_key: str
+    """`ed25519:` public key under which it signs the job."""
+    train: str
+    score: str
+    columns: tuple[str, ...]
+    label: str | None
+    max_rows: int
+    """The most ids that it may bring to an alignment; more would be a dictionary attack."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is trained: public shape only, nothing learned."""
+
+    kind: str
+    bins: int
+    trees: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A parsed `job.toml`. Its hash, over the file's bytes, is what every owner signs."""
+
+    source: bytes
+    purpose: str
+    members: tuple[Member, ...]
+    model: Model
+    enclave_host: str
+    host_may_be_party: bool
+    min_common: int
+    scores_to: str
+    predictions: int
+    score_bits: int
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the file, as `sha256sum job.toml` prints it."""
+        return hashlib.sha256(self.source).digest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parties in the order of the job: party 0 listens, party 1 connects."""
+        return tuple(member.name for member in self.members)
+
+    @property
+    def labelled(self) -> Member:
+        """The member that brings the label."""
+        return next(member for member in self.members if member.label is not None)
+
+    def member(self, name: str) -> Member:
+        """The member of that name.
+
+        Raises:
+            ConfigError: the job does not name it.
+        """
+        for member in self.members:
+            if member.name == name:
+                return member
+        known = ", ".join(self.names)
+        raise ConfigError(f"the job has no party '{name}'", hint=f"its parties are {known}")
+
+    def index(self, name: str) -> int:
+        """The position of the party of that name."""
+        return self.names.index(self.member(name).name)
+
+
+def load_job(path: Path) -> Job:
+    """The job in a file.
+
+    Raises:
+        ConfigError: the file is not a job; the sentence names the key.
+    """
+    return parse_job(read_file(path), str(path))
+
+
+def parse_job(source: bytes, where: str = "job.toml") -> Job:
+    """The job in the bytes of a `job.toml`, as a party proposes it or an enclave receives it."""
+    fields = Fields(parse_toml(source, where), where)
+    if fields.whole("version") != 1:
+        raise ConfigError(f"{where}: only version = 1 is known to this moiety")
+    members = tuple(_member(name, table) for name, table in fields.tables("parties").items())
+    enclave, release = fields.table("enclave"), fields.table("release")
+    alignment = fields.table("alignment")
+    job = Job(
+        source=source,
+        purpose=fields.text("purpose"),
+        members=members,
+        model=_model(fields.table("model")),
+        enclave_host=enclave.text("host"),
+        host_may_be_party=enclave.flag("host_may_be_party", False),
+        min_common=alignment.whole("min_common", low=1),
+        scores_to=release.text("scores_to"),
+        predictions=release.whole("predictions", low=1, high=10_000_000),
+        score_bits=release.whole("score_bits", 10, low=0, high=20),
+    )
+    for table in (fields, enclave, release, alignment):
+        table.done()
+    return _checked(job, where)
+
+
+def _member(name: str, fields: Fields) -> Member:
+    member = Member(
+        name=name,
+        certificate=fields.text("certificate"),
+        signing_key=fields.text("signing_key"),
+        train=fields.text("train"),
+        score=fields.text("score"),
+        columns=fields.names("columns"),
+        label=fields.text("label", "") or None,
+        max_rows=fields.whole("max_rows", low=1, high=100_000_000),
+    )
+    fields.done()
+    return member
+
+
+def _model(fields: Fields) -> Model:
+    kind = fields.text("kind")
+    if kind not in MODELS:
+        raise ConfigError(f"{fields.where}: kind = '{kind}'", hint=f"known: {', '.join(MODELS)}")
+    trees = kind == "trees"
+    model = Model(
+        kind=kind,
+        bins=fields.whole("bins", 64 if trees else 10, low=2, high=250),
+        trees=fields.whole("trees", 20, low=1, high=500) if trees else 0,
+        depth=fields.whole("depth", 3, low=1, high=5) if trees else 0,
+    )
+    fields.done()
+    return model
+
+
+def _checked(job: Job, where: str) -> Job:
+    labels = [member.name for member in job.members if member.label is not None]
+    faults = (
+        (len(job.members) != 2, "exactly two [parties.NAME] are supported"),
+        (len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"),
+        (job.scores_to not in job.names, f"scores_to = '{job.scores_to}' is not a party"),
+        ("enclave" in job.names, "'enclave' cannot be the name of a party"),
+        (not all(member.columns for member in job.members), "a party brings no column"),
+        (
+            job.enclave_host in job.names and not job.host_may_be_party,
+            f"the enclave's host '{job.enclave_host}' is a party; a host who breaks its own "
+            "enclave would count as both",
+        ),
+    )
+    for wrong, what in faults:
+        if wrong:
+            raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")
+    return job

@@ -1,0 +1,5 @@
+"""The command `moiety`."""
+
+from moiety.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,116 @@
+"""A file's columns as Arrow holds them: CSV, Parquet or Arrow IPC, chosen by extension."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+
+from moiety.errors import DataError
+
+Result = TypeVar("Result")
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of a file's columns, in order.
+
+    Raises:
+        DataError: no such file, unknown extension, or the file cannot be read as what it is named.
+    """
+    return _guarded(path, lambda: tuple(_reader(path).names(path)))
+
+
+def read_columns(path: Path, names: Iterable[str]) -> dict[str, pa.Array]:
+    """These columns of a file; every CSV column comes as text, so that ids keep leading zeros.
+
+    Raises:
+        DataError: as `column_names`; a column is absent or there twice; the table has no rows.
+    """
+    wanted = list(dict.fromkeys(names))
+    present = column_names(path)
+    for name in wanted:
+        if present.count(name) != 1:
+            count = "no" if name not in present else "more than one"
+            raise DataError(f"{path.name} has {count} column '{name}'", hint=_listed(present))
+    table = _guarded(path, lambda: _reader(path).read(path, wanted))
+    if table.num_rows == 0:
+        raise DataError(f"{path.name} has no rows")
+    return {name: table[name].combine_chunks() for name in wanted}
+
+
+def _listed(present: tuple[str, ...]) -> str:
+    shown = ", ".join(present[:40])
+    return f"its columns are {shown}" + (", …" if len(present) > 40 else "")
+
+
+def _guarded(path: Path, read: Callable[[], Result]) -> Result:
+    """The result of reading; Arrow's own messages can quote cells, so they are not passed on."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        return read()
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise DataError(
+            f"{path.name} cannot be read as {path.suffix.lower()}",
+            hint="is it whole, of that format, in UTF-8, with as many cells in each row?",
+        ) from None
+
+
+class _Csv:
+    @staticmethod
+    def names(path: Path) -> list[str]:
+        with csv.open_csv(path) as file:
+            return list(file.schema.names)
+
+    @staticmethod
+    def read(path: Path, wanted: list[str]) -> pa.Table:
+        options = csv.ConvertOptions(
+            include_columns=wanted,
+            column_types=dict.fromkeys(wanted, pa.string()),
+            null_values=[],
+        )
+        return csv.read_csv(path, convert_options=options)
+
+
+class _Parquet:
+    @staticmethod
+    def names(path: Path) -> list[str]:
+        with pq.ParquetFile(path) as file:
+            return list(file.schema_arrow.names)
+
+    @staticmethod
+    def read(path: Path, wanted: list[str]) -> pa.Table:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=wanted)
+
+
+class _Ipc:
+    @staticmethod
+    def names(path: Path) -> list[str]:
+        with pa.memory_map(str(path)) as source, ipc.open_file(source) as file:
+            return list(file.schema.names)
+
+    @staticmethod
+    def read(path: Path, wanted: list[str]) -> pa.Table:
+        with pa.memory_map(str(path)) as source, ipc.open_file(source) as file:
+            return file.read_all().select(wanted)
+
+
+_Format = type[_Csv] | type[_Parquet] | type[_Ipc]
+_READERS: dict[str, _Format] = {
+    ".csv": _Csv,
+    ".parquet": _Parquet,
+    ".arrow": _Ipc,
+    ".feather": _Ipc,
+}
+
+
+def _reader(path: Path) -> _Format:
+    if path.suffix.lower() not in _READERS:
+        raise DataError(
+            f"cannot tell what {path.name} is", hint=f"known extensions: {', '.join(_READERS)}"
+        )
+    return _READERS[path.suffix.lower()]

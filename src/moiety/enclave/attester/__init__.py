@@ -1,0 +1,11 @@
+"""Attesters: who can have a quote made about the code that runs here."""
+
+from typing import Protocol
+
+
+class Attester(Protocol):
+    """A platform that vouches for this process."""
+
+    def quote(self, report_data: bytes) -> bytes:
+        """Evidence (`moiety.enclave.evidence.pack`) over exactly these 64 bytes."""
+        ...

@@ -1,0 +1,119 @@
+"""What a protocol costs: rounds, bytes on each directed link, dealt bytes; exact.
+
+A message is padded to whole bytes, so a cost counts bytes and `octets` is applied per message.
+Sizes may be symbols: the same function that prices a step prints its formula.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Union
+
+type Link = tuple[int, int]
+type Round = Mapping[Link, int]
+
+
+class Formula:
+    """A polynomial with integer coefficients in named sizes; adds, multiplies, prints."""
+
+    def __init__(self, terms: Mapping[tuple[str, ...], int]) -> None:
+        self.terms = {names: factor for names, factor in terms.items() if factor}
+
+    @classmethod
+    def size(cls, name: str) -> "Formula":
+        """The size called `name`."""
+        return cls({(name,): 1})
+
+    def __add__(self, other: Union["Formula", int]) -> "Formula":
+        terms = dict(self.terms)
+        for names, factor in _terms(other).items():
+            terms[names] = terms.get(names, 0) + factor
+        return Formula(terms)
+
+    def __mul__(self, other: Union["Formula", int]) -> "Formula":
+        result = Formula({})
+        for left, a in self.terms.items():
+            for right, b in _terms(other).items():
+                result = result + Formula({tuple(sorted(left + right)): a * b})
+        return result
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula | int) and self.terms == _terms(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.terms.items()))
+
+    def __str__(self) -> str:
+        parts = [_product(names, factor) for names, factor in self.terms.items()]
+        return " + ".join(parts) or "0"
+
+    def octets(self) -> "Formula":
+        """The formula for ⌈self / 8⌉."""
+        if all(factor % 8 == 0 for factor in self.terms.values()):
+            return Formula({names: factor // 8 for names, factor in self.terms.items()})
+        shown = f"({self})" if len(self.terms) > 1 else f"{self}"
+        return Formula.size(f"⌈{shown}/8⌉")
+
+
+def _terms(value: Formula | int) -> Mapping[tuple[str, ...], int]:
+    return value.terms if isinstance(value, Formula) else {(): value} if value else {}
+
+
+def _product(names: tuple[str, ...], factor: int) -> str:
+    shown = "·".join(names)
+    return str(factor) if not names else shown if factor == 1 else f"{factor}·{shown}"
+
+
+def octets(bits: int) -> int:
+    """The bytes of a message of so many bits: ⌈bits / 8⌉."""
+    return bits.octets() if isinstance(bits, Formula) else -(-bits // 8)
+
+
+def both_ways(bits: int) -> Round:
+    """A round in which each of two parties sends the other `bits`."""
+    return {(0, 1): octets(bits), (1, 0): octets(bits)}
+
+
+def one_way(source: int, target: int, bits: int) -> Round:
+    """A round in which only `source` sends."""
+    return {(source, target): octets(bits)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bytes of each round on each directed link (absent: nothing), and dealt bytes to party 1."""
+
+    rounds: tuple[Round, ...] = ()
+    dealt: int = 0
+
+    def __add__(self, after: "Cost") -> "Cost":
+        """One after the other."""
+        return Cost(self.rounds + after.rounds, self.dealt + after.dealt)
+
+    def __or__(self, beside: "Cost") -> "Cost":
+        """Side by side, sharing rounds; each part of a joint message is padded by itself."""
+        rounds = zip_longest(self.rounds, beside.rounds, fillvalue={})
+        return Cost(tuple(_merged(a, b) for a, b in rounds), self.dealt + beside.dealt)
+
+    def link(self, source: int, target: int) -> int:
+        """Bytes from `source` to `target`."""
+        return sum(messages.get((source, target), 0) for messages in self.rounds)
+
+    def sent(self, party: int) -> int:
+        """Bytes that `party` sends to all others."""
+        return sum(size for messages in self.rounds for link, size in messages.items() if link[0] == party)
+
+    def received(self, party: int) -> int:
+        """Bytes that `party` receives from all others."""
+        return sum(size for messages in self.rounds for link, size in messages.items() if link[1] == party)
+
+    def __str__(self) -> str:
+        links = sorted({link for messages in self.rounds for link in messages})
+        sizes = ", ".join(f"{a}→{b} {self.link(a, b)} B" for a, b in links)
+        return f"{len(self.rounds)} rounds; {sizes or 'no messages'}; dealt {self.dealt} B"
+
+
+def _merged(a: Round, b: Round) -> Round:
+    return {link: a.get(link, 0) + b.get(link, 0) for link in {**a, **b}}

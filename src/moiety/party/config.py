@@ -1,0 +1,203 @@
+"""A party's folder: `party.toml`, its keys, its tables, and where a job keeps its files.
+
+    party.toml      who I am, whom I know, what I have: the engineer's file
+    policy.toml     what I allow: the security officer's file
+    keys/           signing.pem, tls.pem, tls.key: made by `moiety init`, never overwritten
+    jobs/HASH/      one folder a job: signatures, alignment, record, report
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from moiety.agreement.fields import Fields, read_file, read_toml
+from moiety.agreement.manifest import Job
+from moiety.agreement.signing import SigningKey
+from moiety.enclave.policy import EnclavePolicy
+from moiety.enclave.verify import IntelVerifier, SimulationVerifier, Verifier
+from moiety.errors import ConfigError
+from moiety.wire.certificates import Credentials
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another party as this one knows it, from outside the job."""
+
+    address: str
+    certificate: str
+    signing_key: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A table that this party has: where it is and how it is read."""
+
+    name: str
+    path: Path
+    schema: Path
+    id: str
+    label: str | None
+
+
+@dataclass(frozen=True)
+class EnclaveRules:
+    """What this party demands of an enclave before it releases a key."""
+
+    hosts: tuple[str, ...]
+    verifier: Verifier
+    policy: EnclavePolicy
+
+
+@dataclass(frozen=True)
+class Rules:
+    """This party's own policy: a job that asks for more is refused. What is unset is refused."""
+
+    purposes: tuple[str, ...]
+    models: tuple[str, ...]
+    columns: dict[str, tuple[str, ...]]
+    scores_to: tuple[str, ...]
+    max_peer_rows: int
+    min_common: int
+    max_predictions: int
+    max_score_bits: int
+    enclave: EnclaveRules
+
+
+@dataclass(frozen=True)
+class Party:
+    """A loaded party folder."""
+
+    home: Path
+    name: str
+    listen: str
+    enclave_address: str
+    silence: int
+    peers: dict[str, Peer]
+    data: dict[str, DataSet]
+    rules: Rules
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key under which this party signs jobs and its record."""
+        return SigningKey.load(self.home / "keys" / "signing.pem")
+
+    @property
+    def credentials(self) -> Credentials:
+        """The TLS certificate and key of this party."""
+        return load_credentials(self.home)
+
+    def data_set(self, name: str) -> DataSet:
+        """The table of that name.
+
+        Raises:
+            ConfigError: `party.toml` has no such table.
+        """
+        if name not in self.data:
+            known = ", ".join(sorted(self.data)) or "none"
+            raise ConfigError(
+                f"{self.name} has no data set '{name}'",
+                hint=f"moiety data add adds one; known: {known}",
+            )
+        return self.data[name]
+
+    def job_folder(self, job: Job) -> Path:
+        """The folder where this party keeps a job's files; made if absent."""
+        folder = self.home / "jobs" / job.hash.hex()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def load_credentials(home: Path) -> Credentials:
+    """The TLS certificate and key in a folder made by `moiety init`."""
+    keys = home / "keys"
+    return Credentials(read_file(keys / "tls.pem"), read_file(keys / "tls.key"))
+
+
+def load_party(home: Path) -> Party:
+    """The party whose folder this is.
+
+    Raises:
+        ConfigError: `party.toml` is absent or wrong; the sentence names the key.
+    """
+    fields = read_toml(home / "party.toml")
+    party = Party(
+        home=home,
+        name=fields.text("name"),
+        listen=fields.text("listen"),
+        enclave_address=fields.text("enclave", ""),
+        silence=fields.whole("silence", 20, low=5, high=3600),
+        peers={name: _peer(table) for name, table in fields.tables("peers").items()},
+        data={name: _data(home, name, table) for name, table in fields.tables("data").items()},
+        rules=load_rules(home),
+    )
+    fields.done()
+    return party
+
+
+def _peer(fields: Fields) -> Peer:
+    peer = Peer(
+        address=fields.text("address", ""),
+        certificate=fields.text("certificate"),
+        signing_key=fields.text("signing_key"),
+    )
+    fields.done()
+    return peer
+
+
+def _data(home: Path, name: str, fields: Fields) -> DataSet:
+    data = DataSet(
+        name=name,
+        path=home / fields.text("path"),
+        schema=home / fields.text("schema"),
+        id=fields.text("id"),
+        label=fields.text("label", "") or None,
+    )
+    fields.done()
+    return data
+
+
+def load_rules(home: Path) -> Rules:
+    """The policy in a party's folder; what it leaves unset is refused."""
+    fields = read_toml(home / "policy.toml")
+    columns = fields.table("columns", {})
+    rules = Rules(
+        purposes=fields.names("purposes", []),
+        models=fields.names("models", []),
+        columns={name: columns.names(name) for name in columns.unread()},
+        scores_to=fields.names("scores_to", []),
+        max_peer_rows=fields.whole("max_peer_rows", 0),
+        min_common=fields.whole("min_common", 2**31),
+        max_predictions=fields.whole("max_predictions", 0),
+        max_score_bits=fields.whole("max_score_bits", 0, high=20),
+        enclave=_enclave(home, fields.table("enclave", {})),
+    )
+    fields.done()
+    return rules
+
+
+def _enclave(home: Path, fields: Fields) -> EnclaveRules:
+    days = fields.whole("max_collateral_days", 30, low=1, high=366)
+    root = fields.text("simulation_root", "")
+    root_der = read_file(home / root) if root else None
+    rules = EnclaveRules(
+        hosts=fields.names("hosts", []),
+        verifier=SimulationVerifier(root_der) if root_der else IntelVerifier(),
+        policy=EnclavePolicy(
+            measurements=frozenset(map(_measurement, fields.names("measurements", []))),
+            tcb_statuses=frozenset(fields.names("tcb_statuses", [])),
+            accepted_advisories=frozenset(fields.names("accepted_advisories", [])),
+            accepted_platform=frozenset(fields.names("accepted_platform", [])),
+            max_age=days * 86400,
+            allow_simulation=fields.flag("allow_simulation", False),
+            simulation_root_sha256=hashlib.sha256(root_der).digest() if root_der else None,
+        ),
+    )
+    fields.done()
+    return rules
+
+
+def _measurement(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise ConfigError(f"measurement '{text}' is not hexadecimal") from error

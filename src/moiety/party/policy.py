@@ -1,0 +1,79 @@
+"""A party's node checks a job against that party's own policy, before anything is signed or run."""
+
+from collections.abc import Iterator
+
+from moiety.agreement.manifest import Job, Member
+from moiety.errors import PolicyRefused
+from moiety.party.config import Party
+
+
+def check_job(party: Party, job: Job) -> None:
+    """Returns if this party's policy admits the job.
+
+    Raises:
+        PolicyRefused: it does not; every reason is listed at once.
+    """
+    refusals = list(_refusals(party, job))
+    if refusals:
+        raise PolicyRefused(
+            f"{party.name}'s policy refuses this job:\n  - " + "\n  - ".join(refusals),
+            hint=f"change the job, or {party.home / 'policy.toml'} if you mean to allow it",
+        )
+
+
+def _refusals(party: Party, job: Job) -> Iterator[str]:
+    yield from _release(party, job)
+    yield from _own(party, job.member(party.name))
+    for member in job.members:
+        if member.name != party.name:
+            yield from _peer(party, member)
+
+
+def _release(party: Party, job: Job) -> Iterator[str]:
+    rules = party.rules
+    lists = (
+        ("purpose", job.purpose, rules.purposes, "purposes"),
+        ("model", job.model.kind, rules.models, "models"),
+        ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
+        ("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"),
+    )
+    for what, value, allowed, key in lists:
+        if value not in allowed:
+            yield f"{what} '{value}' is not among policy.toml's {key}"
+    limits = (
+        ("predictions", job.predictions, rules.max_predictions, "max_predictions"),
+        ("score_bits", job.score_bits, rules.max_score_bits, "max_score_bits"),
+    )
+    for what, count, most, key in limits:
+        if count > most:
+            yield f"{what} = {count} is above policy.toml's {key} = {most}"
+    if job.min_common < rules.min_common:
+        yield f"min_common = {job.min_common} is below policy.toml's min_common = {rules.min_common}"
+
+
+def _own(party: Party, member: Member) -> Iterator[str]:
+    if member.signing_key != party.signing_key.public:
+        yield "the job names another signing key for me than keys/signing.pem"
+    if member.certificate != party.credentials.fingerprint:
+        yield "the job names another certificate for me than keys/tls.pem"
+    for name in {member.train, member.score}:
+        allowed = party.rules.columns.get(name, ())
+        forbidden = [column for column in member.columns if column not in allowed]
+        if forbidden:
+            yield f"columns {', '.join(forbidden)} are not among [columns] {name}"
+
+
+def _peer(party: Party, member: Member) -> Iterator[str]:
+    known = party.peers.get(member.name)
+    if known is None:
+        yield f"party '{member.name}' is not among my [peers]"
+        return
+    if member.signing_key != known.signing_key:
+        yield f"the job names another signing key for {member.name} than my [peers.{member.name}]"
+    if member.certificate != known.certificate:
+        yield f"the job names another certificate for {member.name} than my [peers.{member.name}]"
+    if member.max_rows > party.rules.max_peer_rows:
+        yield (
+            f"{member.name} may bring {member.max_rows} ids to the alignment, "
+            f"above policy.toml's max_peer_rows = {party.rules.max_peer_rows}"
+        )

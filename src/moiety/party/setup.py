@@ -1,0 +1,125 @@
+"""Making a party's folder, and what it knows: keys, peers, tables."""
+
+from pathlib import Path
+
+from moiety.agreement.fields import read_toml
+from moiety.agreement.signing import SigningKey, write_private
+from moiety.data.table import Table, load_schema, propose_schema
+from moiety.errors import ConfigError
+from moiety.wire.certificates import make_credentials
+
+CERTIFICATE_DAYS = 365
+
+_PARTY = """\
+# The engineer's file: who I am, whom I know, what I have. Peers and tables are added below by
+# `moiety peer add` and `moiety data add`.
+name = "{name}"
+listen = "{listen}"       # the address at which peers reach me
+enclave = "{enclave}"      # the address of the enclave
+"""
+
+_POLICY = """\
+# The security officer's file: what {name} allows. What is unset is refused.
+purposes = []             # the exact purposes of jobs that may run
+models = []               # "scorecard", "trees"
+scores_to = []            # parties that may receive scores
+max_peer_rows = 0         # the most ids a peer may bring to an alignment
+min_common = 1000         # the smallest intersection that may be used
+max_predictions = 0
+max_score_bits = 10
+
+[columns]                 # per data set, the columns that may be used
+# clients = ["age"]
+
+[enclave]
+hosts = []                # who may operate the enclave
+measurements = []         # `moiety enclave measure` prints that of the installed code
+tcb_statuses = ["UpToDate"]
+accepted_advisories = []
+allow_simulation = false  # a simulated enclave keeps nothing from its host
+# simulation_root = "simulation-root.der"
+"""
+
+
+def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path:
+    """Makes a party's folder with fresh keys and a policy that allows nothing; returns its card.
+
+    The card holds public facts only: name, address, certificate fingerprint, signing key.
+
+    Raises:
+        ConfigError: the folder is a party's already, or the name is unfit.
+    """
+    if not name.isidentifier() or name == "enclave":
+        raise ConfigError(f"'{name}' cannot be a party's name", hint="use letters, digits and _")
+    if (home / "party.toml").exists():
+        raise ConfigError(f"{home} is a party's folder already", hint="keys are never overwritten")
+    key = SigningKey.create()
+    key.save(home / "keys" / "signing.pem")
+    credentials = make_credentials(name, CERTIFICATE_DAYS)
+    write_private(home / "keys" / "tls.pem", credentials.certificate_pem)
+    write_private(home / "keys" / "tls.key", credentials.key_pem)
+    _write(home / "party.toml", _PARTY.format(name=name, listen=listen, enclave=enclave))
+    _write(home / "policy.toml", _POLICY.format(name=name))
+    card = home / f"{name}.card.toml"
+    _write(
+        card,
+        f'name = "{name}"\naddress = "{listen}"\n'
+        f'certificate = "{credentials.fingerprint}"\nsigning_key = "{key.public}"\n',
+    )
+    return card
+
+
+def add_peer(home: Path, card: Path) -> str:
+    """Adds the party of a card to this party's `party.toml`; returns its name."""
+    fields = read_toml(card)
+    name, address = fields.text("name"), fields.text("address")
+    certificate, signing_key = fields.text("certificate"), fields.text("signing_key")
+    fields.done()
+    _append(
+        home,
+        f"peers.{name}",
+        f'address = "{address}"\ncertificate = "{certificate}"\nsigning_key = "{signing_key}"\n',
+    )
+    return name
+
+
+def add_data(
+    home: Path, path: Path, *, name: str, id: str, label: str | None, schema: Path | None
+) -> Table:
+    """Adds a table to this party's `party.toml` after reading it whole against its schema.
+
+    Without a schema one is proposed beside the table, its bounds taken from the data, and nothing
+    is added: a person must check the bounds, for whatever is proved later rests on them.
+
+    Raises:
+        ConfigError: a schema was proposed and awaits a person.
+        DataError: the table does not hold what the schema declares.
+    """
+    if schema is None:
+        schema = path.with_suffix(".schema.toml")
+        if not schema.exists():
+            schema.write_text(propose_schema(path), encoding="utf-8")
+            raise ConfigError(
+                f"a schema was proposed in {schema}; its bounds were taken from the data",
+                hint="check every bound, then run the same command again",
+            )
+    table = Table.load(path, load_schema(schema), id=id, label=label)
+    text = f'path = "{path.resolve()}"\nschema = "{schema.resolve()}"\nid = "{id}"\n'
+    _append(home, f"data.{name}", text + (f'label = "{label}"\n' if label else ""))
+    return table
+
+
+def _append(home: Path, table: str, text: str) -> None:
+    path = home / "party.toml"
+    group, name = table.split(".", 1)
+    if name in read_toml(path).tables(group):
+        raise ConfigError(f"{path} has [{table}] already", hint="edit it, or choose another name")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n[{table}]\n{text}")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+

@@ -1,0 +1,280 @@
+"""What one party's report says: only what that party may see, as plain values ready to show.
+
+Parts that a party may not see, or that a job did not have, are None or empty; the page then says
+why, or leaves them out. Shares and rates are fractions of one, times are seconds, sizes are bytes.
+"""
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+HARDLY_WORTH = 0.10
+"""A relative rise in KS below this is called hardly worth the effort of joining."""
+
+
+@dataclass(frozen=True)
+class PartyRole:
+    """A party of the job and, in a few words, what it does there."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which job this is, and whose report."""
+
+    purpose: str
+    job_hash: str
+    party: str
+    label_holder: str
+    scores_to: str
+    parties: tuple[PartyRole, ...]
+    date: datetime
+    model: str
+    version: str
+    simulated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Points in order; both axes are shares in [0, 1]."""
+
+    x: FloatArray = field(repr=False)
+    y: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """Bad and good applicants found among the riskiest `applicants`; KS is the widest gap."""
+
+    applicants: FloatArray = field(repr=False)
+    bad: FloatArray = field(repr=False)
+    good: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """How many applicants of each group fall between two edges of predicted probability."""
+
+    edges: FloatArray = field(repr=False)
+    groups: tuple[tuple[str, FloatArray], ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Decile:
+    """A tenth of the applicants; 1 is the riskiest. `capture` counts it and all riskier ones."""
+
+    number: int
+    applicants: int
+    bad_rate: float
+    capture: float
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A group of similar predictions: their mean, and how many truly went bad, with 95 % bounds."""
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
+    applicants: int
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """How one model ranks and predicts the applicants; NaN where only one outcome occurs."""
+
+    name: str
+    auc: float
+    ks: float
+    roc: Curve
+    separation: Separation
+    distribution: Distribution
+    deciles: tuple[Decile, ...]
+    calibration: tuple[Calibrated, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The label holder alone against the joint model, on the same applicants.
+
+    `auc_interval`: 95 % interval of joint minus alone, paired (DeLong, DeLong, Clarke-Pearson 1988).
+    """
+
+    applicants: int
+    bad: int
+    alone: Performance
+    joint: Performance
+    auc_interval: tuple[float, float] | None = None
+
+    @property
+    def ks_uplift(self) -> float:
+        """Relative rise in KS; NaN where there is none to rise from."""
+        return _relative(self.alone.ks, self.joint.ks)
+
+    @property
+    def auc_uplift(self) -> float:
+        """Relative rise in AUC."""
+        return _relative(self.alone.auc, self.joint.auc)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a column: lower ≤ value < upper, None where it has no end.
+
+    `name` stands for the range where that says more: a category, or missing values. `woe` is
+    ln(share of the good / share of the bad), so above zero is safer than the average.
+    """
+
+    lower: float | None
+    upper: float | None
+    count: int
+    name: str = ""
+    bad_rate: float | None = None
+    woe: float | None = None
+    iv: float | None = None
+
+
+@dataclass(frozen=True)
+class ColumnBins:
+    """One of the party's own columns as it was binned for training."""
+
+    name: str
+    unit: str
+    bins: tuple[Bin, ...]
+
+    @property
+    def iv(self) -> float | None:
+        """Information value: the sum over the bins, None where the party holds no label."""
+        parts = [each.iv for each in self.bins if each.iv is not None]
+        return math.fsum(parts) if parts and len(parts) == len(self.bins) else None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Rounds, and payload bytes sent and received."""
+
+    rounds: int
+    sent: int
+    received: int
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What one step of the job cost; `predicted` is None where sizes depend on certificates."""
+
+    name: str
+    peer: str
+    measured: Traffic
+    predicted: Traffic | None
+    seconds: float
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether measured equals predicted exactly; None without a prediction."""
+        return None if self.predicted is None else self.predicted == self.measured
+
+
+@dataclass(frozen=True)
+class Learned:
+    """One thing that a party learned in the job, how many values of it, and why it must."""
+
+    party: str
+    what: str
+    values: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the enclave proved about itself, as this party verified it. Digests are hex."""
+
+    tee: str
+    measurement: str
+    root: str
+    tcb_status: str
+    advisories: tuple[str, ...]
+    verified_at: datetime
+
+
+@dataclass(frozen=True)
+class Check:
+    """One demand of the party's own policy, and what it met."""
+
+    rule: str
+    required: str
+    found: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Evidence, verdict, and who stands behind the enclave. `weights` is None for trees."""
+
+    host: str
+    evidence: Evidence | None
+    checks: tuple[Check, ...]
+    weights: int | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every check was met."""
+        return all(check.met for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Secure against plaintext predictions, by somebody who holds both tables (the demo)."""
+
+    applicants: int
+    largest_difference: float
+    auc_difference: float
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long a request for this many scores took; `slow` is the 95th percentile."""
+
+    what: str
+    applicants: int
+    rounds: int
+    median: float
+    slow: float | None = None
+
+
+@dataclass(frozen=True)
+class RecordReference:
+    """The signed record that this report can be checked against; `head` as it was then."""
+
+    file: str
+    public_key: str
+    head: str
+    lines: int
+
+
+@dataclass(frozen=True, eq=False)
+class PartyReport:
+    """Everything on one party's page. `scores` is for the receiver of scores only."""
+
+    header: Header
+    comparison: Comparison | None = None
+    scores: Distribution | None = None
+    columns: tuple[ColumnBins, ...] = ()
+    steps: tuple[StepCost, ...] = ()
+    learned: tuple[Learned, ...] = ()
+    trust: Trust | None = None
+    oracle: Oracle | None = None
+    latencies: tuple[Latency, ...] = ()
+    record: RecordReference | None = None
+
+
+def _relative(before: float, after: float) -> float:
+    return after / before - 1 if before else math.nan

@@ -1,0 +1,299 @@
+"""A record of a job: what was signed in order is found whole; anything else is refused by line."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from moiety.agreement.record import Record, verify_record
+from moiety.agreement.record_line import Entry, parse_line
+from moiety.agreement.signing import public_text
+from moiety.errors import ConfigError, InternalError, PolicyRefused, UsageError
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+JOB = bytes(range(100, 132))
+NOW = datetime(2026, 11, 23, 17, 22, tzinfo=UTC)
+TIME = "2026-11-23T17:22:00.000+00:00"
+EVENTS = (
+    ("proposal", {"from": "lender", "purpose": "Kreditprüfung <2026> \u202e"}),
+    ("approval", {"by": "payco", "rows": 4800}),
+    ("evidence", {"tee": "simulation", "accepted": True, "advisory": None}),
+    ("alignment", {"rows": 4321, "share": 0.5}),
+    ("closed", {}),
+)
+
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+scalars = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
+
+
+def write(path: Path, events=EVENTS, *, key=KEY, job=JOB) -> Path:
+    path.unlink(missing_ok=True)
+    with Record.create(path, "payco", key, job, NOW) as record:
+        for minute, (event, body) in enumerate(events, 1):
+            record.append(event, body, NOW + timedelta(minutes=minute))
+    return path
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory) -> list[bytes]:
+    path = write(tmp_path_factory.mktemp("record") / "record.jsonl")
+    return path.read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "record.jsonl"
+
+
+def refused(path: Path, content: bytes, key=None) -> str:
+    path.write_bytes(content)
+    with pytest.raises(PolicyRefused) as error:
+        verify_record(path, key)
+    return str(error.value)
+
+
+def test_a_finished_record_says_what_happened(path):
+    summary = verify_record(write(path), KEY.public_key())
+    assert (summary.party, summary.job_hash, summary.state) == ("payco", JOB.hex(), "complete")
+    assert summary.public_key == public_text(KEY.public_key())
+    assert [(entry.event, dict(entry.body)) for entry in summary.entries[1:]] == list(EVENTS)
+    assert summary.entries[1].time == "2026-11-23T17:23:00.000+00:00"
+
+
+def test_the_form_of_a_line_is_fixed(lines):
+    first = json.loads(lines[0])
+    assert first["body"] == {
+        "format": "moiety record 1",
+        "party": "payco",
+        "key": "ed25519:A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
+        "job": JOB.hex(),
+    }
+    assert first["previous"] == "0" * 64
+    assert lines[2].startswith(b'{"body":{"by":"payco","rows":4800},"event":"approval","previous"')
+    assert all(line.isascii() for line in lines)
+
+
+def test_the_summary_is_ready_for_people_and_machines(path):
+    summary = verify_record(write(path))
+    assert str(summary).startswith(f"the record of 'payco' on job {JOB.hex()} is whole and compl")
+    content = json.loads(json.dumps(summary.to_dict()))
+    assert content["state"] == "complete" and content["head"] == summary.head
+    assert content["entries"][2]["body"] == {"by": "payco", "rows": 4800}
+
+
+def test_the_key_may_be_given_as_text(path):
+    write(path)
+    assert verify_record(path, public_text(KEY.public_key())).complete
+    with pytest.raises(ConfigError):
+        verify_record(path, "ed25519:short")
+
+
+def test_another_partys_key_is_refused(path):
+    with pytest.raises(PolicyRefused, match="line 1 names the key ed25519:"):
+        verify_record(write(path, key=OTHER), KEY.public_key())
+
+
+@quick
+@given(st.data())
+def test_any_altered_byte_is_found_and_its_line_named(path, lines, data):
+    content = bytearray(b"".join(lines))
+    place = data.draw(st.integers(0, len(content) - 1), "place")
+    content[place] ^= data.draw(st.integers(1, 255), "change")
+    number = content[:place].count(b"\n") + 1
+    for key in (None, KEY.public_key()):
+        assert f"line {number} " in refused(path, bytes(content), key)
+
+
+def test_every_bit_is_covered(path, lines):
+    content = b"".join(lines[:2])
+    for place in range(len(content)):
+        bits = range(8) if len(lines[0]) - place in range(9) else [place % 8]
+        for bit in bits:
+            changed = bytes([content[place] ^ 1 << bit])
+            refused(path, content[:place] + changed + content[place + 1 :])
+
+
+@quick
+@given(st.data())
+def test_any_inserted_or_removed_byte_is_found(path, lines, data):
+    content = b"".join(lines)
+    place = data.draw(st.integers(0, len(content) - 1), "place")
+    byte = data.draw(st.binary(min_size=1, max_size=3), "bytes")
+    refused(path, content[:place] + byte + content[place:])
+    refused(path, content[:place] + content[place + 1 :])
+
+
+@quick
+@given(st.data())
+def test_any_other_choice_of_lines_is_found(path, lines, data):
+    chosen = data.draw(st.lists(st.sampled_from(lines), min_size=1, max_size=8))
+    assume(chosen != lines[: len(chosen)])
+    wrong = next(n for n, line in enumerate(chosen, 1) if n > len(lines) or line != lines[n - 1])
+    assert f"line {wrong} " in refused(path, b"".join(chosen))
+
+
+@quick
+@given(st.data())
+def test_a_cut_tail_is_refused_or_open_never_complete(path, lines, data):
+    content = b"".join(lines)
+    cut = content[: data.draw(st.integers(0, len(content) - 1))]
+    if cut.endswith(b"\n"):
+        path.write_bytes(cut)
+        assert verify_record(path).state == "open"
+    else:
+        assert f"line {cut.count(10) + 1} is" in refused(path, cut)
+
+
+def test_a_line_of_another_history_under_the_same_key_is_found(path, lines):
+    write(path, EVENTS[1:3] + EVENTS[1:3])
+    other = path.read_bytes().splitlines(keepends=True)
+    mixed = b"".join([*lines[:3], other[3], *lines[4:]])
+    assert "line 4 does not follow the line before" in refused(path, mixed)
+
+
+def test_a_line_of_another_job_is_found(path, lines):
+    other = write(path, job=bytes(32)).read_bytes().splitlines(keepends=True)
+    assert "line 2 does not follow" in refused(path, other[0] + lines[1])
+
+
+def test_nothing_follows_closed_even_with_a_good_signature(path, lines):
+    last, _ = parse_line(lines[-1][:-1])
+    more = Entry(last.sequence + 1, last.previous, last.time, "result", {}).line(KEY)
+    assert "line 7 comes after the record was closed" in refused(
+        path, b"".join(lines) + more + b"\n"
+    )
+
+
+def test_other_spellings_of_the_same_content_are_refused(path, lines):
+    rest = b"".join(lines[1:])
+    fields = json.loads(lines[0])
+    spaced = json.dumps(fields, sort_keys=True).encode() + b"\n"
+    doubled = lines[0].replace(b'{"body"', b'{"time":"","body"', 1)
+    for first in (spaced, doubled, lines[0][:-1] + b"\r\n", b" " + lines[0]):
+        assert "line 1 is not a line of a record" in refused(path, first + rest)
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 60_000, b"{}", b"null", b"9" * 5000, b"\xff", b"", b"x" * 70_000, b'{"a":NaN}']
+)
+def test_hostile_lines_are_refused_by_number(path, lines, line):
+    assert "line 2 is not a line of a record" in refused(path, lines[0] + line + b"\n")
+
+
+def test_a_record_that_does_not_open_with_its_name_is_refused(path):
+    lines = [Entry(0, "0" * 64, TIME, "opened", body).line(KEY) for body in ({}, {"format": "x"})]
+    lines.append(Entry(0, "0" * 64, TIME, "result", {}).line(KEY))
+    for line in lines:
+        assert "line 1 does not open a record" in refused(path, line + b"\n")
+    nobody = Entry(0, "0" * 64, TIME, "opened", {"format": "moiety record 1"}).line(KEY)
+    assert "line 1 names no key" in refused(path, nobody + b"\n")
+
+
+def test_resume_goes_on_where_the_record_stands(path):
+    write(path, EVENTS[:2])
+    with Record.resume(path, KEY) as record:
+        assert record.head == verify_record(path).head
+        record.append("closed", {}, NOW)
+    summary = verify_record(path, KEY.public_key())
+    assert [entry.event for entry in summary.entries] == [
+        "opened",
+        "proposal",
+        "approval",
+        "closed",
+    ]
+
+
+def test_resume_refuses_an_altered_record_and_a_foreign_key(path):
+    write(path, EVENTS[:2])
+    with pytest.raises(PolicyRefused, match="line 1 names the key"):
+        Record.resume(path, OTHER)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(PolicyRefused, match="line 3 is cut off") as error:
+        Record.resume(path, KEY)
+    size = int(error.value.hint.split()[-2])
+    path.write_bytes(path.read_bytes()[:size])
+    Record.resume(path, KEY).__exit__()
+
+
+def test_a_closed_record_takes_no_more_events(path):
+    with Record.resume(write(path), KEY) as record, pytest.raises(UsageError, match="no more"):
+        record.append("result", {}, NOW)
+
+
+def test_a_record_is_never_overwritten_and_has_one_writer(path):
+    with Record.create(path, "payco", KEY, JOB, NOW):
+        with pytest.raises(UsageError, match="cannot open"):
+            Record.create(path, "payco", KEY, JOB, NOW)
+        with pytest.raises(UsageError, match="another process is writing"):
+            Record.resume(path, KEY)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_stops_the_record(path):
+    record = Record.create(path, "payco", KEY, JOB, NOW)
+    record._file.close()
+    with open("/dev/full", "ab", buffering=0) as full:
+        record._file = full
+        with pytest.raises(UsageError, match="cannot write the record"):
+            record.append("result", {}, NOW)
+        assert full.closed
+    assert verify_record(path).state == "open"
+
+
+def test_unreadable_and_empty_files(path, tmp_path):
+    for missing in (path, tmp_path):
+        with pytest.raises(UsageError, match="cannot read the record"):
+            verify_record(missing)
+    assert "line 1 is missing" in refused(path, b"")
+
+
+@quick
+@given(st.dictionaries(st.text(), scalars, max_size=5))
+def test_any_flat_body_comes_back_as_it_was(path, body):
+    assume(
+        all(
+            value == value and abs(value) != float("inf")
+            for value in body.values()
+            if isinstance(value, float)
+        )
+    )
+    assert dict(verify_record(write(path, [("result", body)])).entries[1].body) == body
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        ("Result", {}),
+        ("", {}),
+        ("result", {"nested": {}}),
+        ("result", {"list": [1]}),
+        ("result", {"not a number": float("nan")}),
+        ("result", {"bytes": b"x"}),
+        ("result", {"long": "x" * 70_000}),
+    ],
+)
+def test_what_makes_no_line_is_our_fault_and_writes_nothing(path, event, body):
+    with Record.create(path, "payco", KEY, JOB, NOW) as record:
+        with pytest.raises(InternalError):
+            record.append(event, body, NOW)
+        record.append("closed", {}, NOW)
+    assert verify_record(path).complete
+
+
+def test_times_are_in_utc_and_need_a_zone(path):
+    with Record.create(path, "payco", KEY, JOB, NOW) as record:
+        with pytest.raises(InternalError, match="time zone"):
+            record.append("result", {}, NOW.replace(tzinfo=None))
+        record.append("closed", {}, NOW.astimezone(timezone(timedelta(hours=8))))
+    entries = verify_record(path).entries
+    assert entries[0].time == entries[1].time == "2026-11-23T17:22:00.000+00:00"
+
+
+def test_repr_shows_no_key(path):
+    with Record.create(path, "payco", KEY, JOB, NOW) as record:
+        assert repr(record) == "Record(record.jsonl, 1 lines)"
