@@ -1,5 +1,7 @@
 """A record of a job: what was signed in order is found whole; anything else is refused by line."""
 
+import base64
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -76,6 +78,21 @@ def test_the_form_of_a_line_is_fixed(lines):
     assert first["previous"] == "0" * 64
     assert lines[2].startswith(b'{"body":{"by":"payco","rows":4800},"event":"approval","previous"')
     assert all(line.isascii() for line in lines)
+
+
+def test_the_signature_can_be_checked_by_anybody(lines):
+    for line in lines:
+        fields = json.loads(line)
+        signature = base64.b64decode(fields.pop("signature"))
+        unsigned = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+        digest = hashlib.sha256(b"moiety record line v1\0" + unsigned).digest()
+        KEY.public_key().verify(signature, digest)
+
+
+def test_removed_and_moved_lines_are_called_so(path, lines):
+    said = "was signed as line 4: lines were removed, inserted or moved"
+    assert f"line 3 {said}" in refused(path, b"".join(lines[:2] + lines[3:]))
+    assert f"line 5 {said}" in refused(path, b"".join(lines[:4] + lines[3:]))
 
 
 def test_the_summary_is_ready_for_people_and_machines(path):

@@ -47,7 +47,7 @@ def encode(fields: Mapping[str, object]) -> bytes:
         raise InternalError(f"a control message cannot be encoded: it {fault}") from None
     except (UnicodeEncodeError, cbor2.CBOREncodeError):
         raise InternalError(
-            "a control message cannot be encoded: its text is not Unicode"
+            "a control message cannot be encoded: it is not Unicode"
         ) from None
 
 

@@ -29,8 +29,12 @@ impl fmt::Display for Error {
                 write!(f, "{name}: expected length {expected}, found {found}")
             }
             Self::Bits(bits) => write!(f, "bits must be in 1..=64, found {bits}"),
-            Self::TrailingBits => write!(f, "trailing bits after the last packed word are not zero"),
-            Self::StreamEnd => write!(f, "offset + length passes the end of the stream (2^64 bytes)"),
+            Self::TrailingBits => {
+                write!(f, "trailing bits after the last packed word are not zero")
+            }
+            Self::StreamEnd => {
+                write!(f, "offset + length passes the end of the stream (2^64 bytes)")
+            }
             Self::Point(index) => write!(
                 f,
                 "point {index} is not a canonical ristretto255 encoding of a non-identity element"

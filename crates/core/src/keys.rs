@@ -4,7 +4,7 @@ use core::fmt;
 
 use curve25519_dalek::Scalar;
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Error;
 
@@ -39,11 +39,8 @@ impl SecretScalar {
     /// # Errors
     /// [`Error::ZeroScalar`] if they reduce to zero.
     pub fn from_uniform(bytes: &[u8; 64]) -> Result<Self, Error> {
-        Self::from_scalar(Scalar::from_bytes_mod_order_wide(bytes))
-    }
-
-    pub(crate) fn from_scalar(scalar: Scalar) -> Result<Self, Error> {
-        if scalar == Scalar::ZERO {
+        let scalar = Zeroizing::new(Scalar::from_bytes_mod_order_wide(bytes));
+        if *scalar == Scalar::ZERO {
             return Err(Error::ZeroScalar);
         }
         Ok(Self { half: scalar.div_by_2() })

@@ -4,6 +4,8 @@
 //! (2008): strips of both operands are copied so that the innermost tile reads them in order.
 //! Time depends on shapes alone: no branch and no address depends on a word's value.
 
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
 use crate::{Error, Features, simd};
 
 /// Rows of a tile.
@@ -14,7 +16,7 @@ pub(crate) const COLS: usize = 8;
 const DEPTH: usize = 192;
 /// Strips of columns copied together: 192 · 64 · 8 words stay in the second cache.
 const STRIPS: usize = 64;
-/// Below this many columns a tile would be mostly padding: each entry is a dot product.
+/// Below this, a side of the product would leave a tile mostly padding, or too little to do.
 const NARROW: usize = 4;
 /// Multiplications that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -22,6 +24,7 @@ const WORTH_A_THREAD: usize = 1 << 20;
 pub(crate) type Tile = [[u64; COLS]; ROWS];
 type TileKernel = fn(&[[u64; ROWS]], &[[u64; COLS]]) -> Tile;
 type DotsKernel = fn(&[u64], &[u64], &mut [u64]);
+type AxpysKernel = fn(&[u64], &[u64], &mut [u64], (usize, usize));
 
 /// The inner loops for one instruction set.
 #[derive(Clone, Copy)]
@@ -30,6 +33,16 @@ pub(crate) struct Kernels {
     pub(crate) tile: TileKernel,
     /// The dot product of each row with one column.
     pub(crate) dots: DotsKernel,
+    /// The product as sums of multiples of the right operand's rows, shape (k, n).
+    pub(crate) axpys: AxpysKernel,
+}
+
+impl Kernels {
+    pub(crate) const PORTABLE: Self = Self {
+        tile: |a, b| tile(a, b),
+        dots: |rows, column, out| dots(rows, column, out),
+        axpys: |a, b, out, shape| axpys(a, b, out, shape),
+    };
 }
 
 /// A matrix product's shape: (m × k) · (k × n).
@@ -80,19 +93,22 @@ pub fn matmul(
     let kernels = simd::kernels(features);
     let work = m.saturating_mul(k).saturating_mul(n);
     let threads = threads.clamp(1, 1 + work / WORTH_A_THREAD);
-    let share = m.div_ceil(threads).next_multiple_of(ROWS);
+    let rows = m.div_ceil(threads).next_multiple_of(ROWS);
     let narrow = (n < NARROW).then(|| transpose(b, n));
     std::thread::scope(|scope| {
         let run = |a: &[u64], out: &mut [u64]| match &narrow {
             Some(columns) => narrow_part(a, columns, out, k, kernels),
+            None if m.min(k) < NARROW => (kernels.axpys)(a, b, out, (k, n)),
             None => wide_part(a, b, out, (k, n), kernels),
         };
-        let mut parts = a.chunks(share * k).zip(out.chunks_mut(share * n));
+        let mut parts = a.chunks(rows * k).zip(out.chunks_mut(rows * n));
         let own = parts.next();
         for (a, out) in parts {
             scope.spawn(move || run(a, out));
         }
-        own.map(|(a, out)| run(a, out))
+        if let Some((a, out)) = own {
+            run(a, out);
+        }
     });
     Ok(())
 }
@@ -120,16 +136,17 @@ fn wide_part(a: &[u64], b: &[u64], out: &mut [u64], (k, n): (usize, usize), kern
     let mut left = vec![[0; ROWS]; DEPTH.min(k)];
     let mut right = vec![[0; COLS]; DEPTH.min(k) * STRIPS.min(n.div_ceil(COLS))];
     for first in (0..n).step_by(STRIPS * COLS) {
-        let width = (n - first).min(STRIPS * COLS);
+        let strips = (n - first).div_ceil(COLS).min(STRIPS);
         for top in (0..k).step_by(DEPTH) {
             let depth = (k - top).min(DEPTH);
-            for (strip, copy) in right.chunks_exact_mut(depth).take(width.div_ceil(COLS)).enumerate() {
+            let (left, right) = (&mut left[..depth], &mut right[..strips * depth]);
+            for (strip, copy) in right.chunks_exact_mut(depth).enumerate() {
                 copy_columns(&b[top * n..(top + depth) * n], n, first + strip * COLS, copy);
             }
             for (rows, out) in a.chunks(ROWS * k).zip(out.chunks_mut(ROWS * n)) {
-                copy_rows(rows, k, top, &mut left[..depth]);
-                for (strip, right) in right.chunks_exact(depth).take(width.div_ceil(COLS)).enumerate() {
-                    add_tile(&(kernels.tile)(&left[..depth], right), out, n, first + strip * COLS);
+                copy_rows(rows, k, top, left);
+                for (strip, right) in right.chunks_exact(depth).enumerate() {
+                    add_tile(&(kernels.tile)(left, right), out, n, first + strip * COLS);
                 }
             }
         }
@@ -170,13 +187,25 @@ fn add_tile(tile: &Tile, out: &mut [u64], n: usize, first: usize) {
 pub(crate) fn tile(a: &[[u64; ROWS]], b: &[[u64; COLS]]) -> Tile {
     let mut sums = [[0u64; COLS]; ROWS];
     for (left, right) in a.iter().zip(b) {
-        for r in 0..ROWS {
-            for c in 0..COLS {
-                sums[r][c] = sums[r][c].wrapping_add(left[r].wrapping_mul(right[c]));
+        for (row, x) in sums.iter_mut().zip(left) {
+            for (sum, y) in row.iter_mut().zip(right) {
+                *sum = sum.wrapping_add(x.wrapping_mul(*y));
             }
         }
     }
     sums
+}
+
+/// The sums of row multiples for any processor; compiled again for each instruction set.
+#[inline(always)]
+pub(crate) fn axpys(a: &[u64], b: &[u64], out: &mut [u64], (k, n): (usize, usize)) {
+    for (row, sums) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
+        for (x, line) in row.iter().zip(b.chunks_exact(n)) {
+            for (sum, y) in sums.iter_mut().zip(line) {
+                *sum = sum.wrapping_add(x.wrapping_mul(*y));
+            }
+        }
+    }
 }
 
 /// The dot products for any processor; compiled again for each instruction set.

@@ -2,14 +2,19 @@
 //!
 //! Converts, releases the interpreter, and maps every refusal to `ValueError`.
 
+#![expect(clippy::needless_pass_by_value, reason = "PyO3 hands over what it extracts")]
+
 use std::sync::LazyLock;
 
 use moiety_core::curve::{self, Point, Tag};
 use moiety_core::keys::{SecretScalar, StreamKey};
-use moiety_core::{Features, bits, prg, ring};
+use moiety_core::prg::Prg;
+use moiety_core::ring::{Shape, matmul};
+use moiety_core::{Features, bits};
+use numpy::ndarray::Dimension;
 use numpy::{
-    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArrayDyn,
-    PyUntypedArrayMethods,
+    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray, PyReadonlyArray1,
+    PyReadonlyArray2, PyReadwriteArrayDyn, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -17,6 +22,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 use zeroize::Zeroizing;
 
+/// What the kernels may use; `MOIETY_PORTABLE=1` in the environment turns all of it off.
 static FEATURES: LazyLock<Features> = LazyLock::new(|| {
     if std::env::var_os("MOIETY_PORTABLE").is_some_and(|value| value == "1") {
         Features::PORTABLE
@@ -29,12 +35,22 @@ fn refuse(error: moiety_core::Error) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-fn not_contiguous(name: &str) -> PyErr {
-    PyValueError::new_err(format!("{name}: the array is not C-contiguous"))
+fn not_plain(name: &str) -> PyErr {
+    PyValueError::new_err(format!("{name}: the array is not C-contiguous and aligned"))
+}
+
+/// The array's elements in C order, without a copy.
+fn plain<'a, T: Element, D: Dimension>(
+    array: &'a PyReadonlyArray<'_, T, D>,
+    name: &str,
+) -> PyResult<&'a [T]> {
+    if !array.is_c_contiguous() {
+        return Err(not_plain(name));
+    }
+    array.as_slice().map_err(|_| not_plain(name))
 }
 
 #[pyfunction]
-#[pyo3(signature = (key, stream_id, offset_bytes, out))]
 fn stream(
     py: Python<'_>,
     key: &[u8],
@@ -42,15 +58,15 @@ fn stream(
     offset_bytes: u64,
     mut out: PyReadwriteArrayDyn<'_, u8>,
 ) -> PyResult<()> {
-    let key: &[u8; 16] = key
-        .try_into()
-        .map_err(|_| PyValueError::new_err(format!("key: expected 16 bytes, found {}", key.len())))?;
-    let prg = prg::Prg::new(&StreamKey::new(key));
+    let length = key.len();
+    let key = key.try_into().map(StreamKey::new);
+    let key =
+        key.map_err(|_| PyValueError::new_err(format!("key: expected 16 bytes, found {length}")))?;
     if !out.is_c_contiguous() {
-        return Err(not_contiguous("out"));
+        return Err(not_plain("out"));
     }
-    let out = out.as_slice_mut().map_err(|_| not_contiguous("out"))?;
-    py.detach(|| prg.fill(stream_id, offset_bytes, out)).map_err(refuse)
+    let out = out.as_slice_mut().map_err(|_| not_plain("out"))?;
+    py.detach(|| Prg::new(&key, *FEATURES).fill(stream_id, offset_bytes, out)).map_err(refuse)
 }
 
 #[pyfunction]
@@ -61,28 +77,17 @@ fn matmul_u64<'py>(
     b: PyReadonlyArray2<'py, u64>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let ([m, k], [rows, n]) = (dims(&a), dims(&b));
-    if k != rows {
-        return Err(PyValueError::new_err(format!("shapes ({m}, {k}) and ({rows}, {n}) do not chain")));
+    let shape = Shape { m: a.shape()[0], k: a.shape()[1], n: b.shape()[1] };
+    if shape.k != b.shape()[0] {
+        let shapes = format!("shapes {:?} and {:?} do not chain", a.shape(), b.shape());
+        return Err(PyValueError::new_err(shapes));
     }
-    let (a, b) = (words2(&a, "a")?, words2(&b, "b")?);
+    let (left, right) = (plain(&a, "a")?, plain(&b, "b")?);
     let out = py.detach(|| {
-        let mut out = vec![0; m * n];
-        ring::matmul(a, b, &mut out, (m, k, n), threads, *FEATURES).map(|()| out)
+        let mut out = vec![0; shape.m * shape.n];
+        matmul(left, right, &mut out, shape, threads, *FEATURES).map(|()| out)
     });
-    PyArray1::from_vec(py, out.map_err(refuse)?).reshape([m, n])
-}
-
-fn dims(array: &PyReadonlyArray2<'_, u64>) -> [usize; 2] {
-    let shape = array.shape();
-    [shape[0], shape[1]]
-}
-
-fn words2<'a>(array: &'a PyReadonlyArray2<'_, u64>, name: &str) -> PyResult<&'a [u64]> {
-    if !array.is_c_contiguous() {
-        return Err(not_contiguous(name));
-    }
-    array.as_slice().map_err(|_| not_contiguous(name))
+    PyArray1::from_vec(py, out.map_err(refuse)?).reshape([shape.m, shape.n])
 }
 
 #[pyfunction]
@@ -91,18 +96,18 @@ fn pack_words<'py>(
     x: PyReadonlyArray1<'py, u64>,
     bits: u32,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let x = x.as_slice().map_err(|_| not_contiguous("x"))?;
-    let packed = py.detach(|| bits::pack(x, bits)).map_err(refuse)?;
-    Ok(PyBytes::new(py, &packed))
+    let words = plain(&x, "x")?;
+    let length = bits::packed_len(words.len(), bits).map_err(refuse)?;
+    PyBytes::new_with(py, length, |out| py.detach(|| bits::pack(words, bits, out)).map_err(refuse))
 }
 
 #[pyfunction]
-fn unpack_words<'py>(
-    py: Python<'py>,
+fn unpack_words(
+    py: Python<'_>,
     data: PyBackedBytes,
     n: usize,
     bits: u32,
-) -> PyResult<Bound<'py, PyArray1<u64>>> {
+) -> PyResult<Bound<'_, PyArray1<u64>>> {
     let words = py.detach(|| bits::unpack(&data, n, bits)).map_err(refuse)?;
     Ok(PyArray1::from_vec(py, words))
 }
@@ -143,16 +148,12 @@ impl PsiKey {
         if width != 32 {
             return Err(PyValueError::new_err(format!("points: expected width 32, found {width}")));
         }
-        if !points.is_c_contiguous() {
-            return Err(not_contiguous("points"));
-        }
-        let bytes = points.as_slice().map_err(|_| not_contiguous("points"))?;
-        let (points, _) = bytes.as_chunks::<32>();
+        let (points, _) = plain(&points, "points")?.as_chunks();
         encoded(py, py.detach(|| curve::evaluate(&self.0, points, threads)).map_err(refuse)?)
     }
 
-    fn __repr__(&self) -> &'static str {
-        "PsiKey(hidden)"
+    fn __repr__(&self) -> String {
+        format!("PsiKey({:?})", self.0)
     }
 }
 
@@ -164,7 +165,9 @@ fn encoded(py: Python<'_>, points: Vec<Point>) -> PyResult<Bound<'_, PyArray2<u8
 #[pyfunction]
 fn cpu_features(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let paths = PyDict::new(py);
-    paths.set_item("matmul", if FEATURES.avx2() { "avx2" } else { "portable" })?;
+    for (kernel, path) in FEATURES.paths() {
+        paths.set_item(kernel, path)?;
+    }
     Ok(paths)
 }
 

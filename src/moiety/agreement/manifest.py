@@ -51,7 +51,6 @@ class Job:
     min_common: int
     scores_to: str
     predictions: int
-    score_bits: int
 
     @cached_property
     def hash(self) -> bytes:
@@ -85,6 +84,26 @@ class Job:
         return self.names.index(self.member(name).name)
 
 
+def pin(text: str) -> bytes:
+    """The SHA-256 in `sha256:<hex>`.
+
+    Raises:
+        ConfigError: the text is not of that form.
+    """
+    scheme, _, body = text.partition(":")
+    try:
+        if scheme == "sha256" and len(body) == 64:
+            return bytes.fromhex(body)
+    except ValueError:
+        pass
+    raise ConfigError(f"'{text}' is not a fingerprint", hint="its form is sha256:<64 hex digits>")
+
+
+def pin_text(fingerprint: bytes) -> str:
+    """A SHA-256 as `sha256:<hex>`."""
+    return f"sha256:{fingerprint.hex()}"
+
+
 def load_job(path: Path) -> Job:
     """The job in a file.
 
@@ -112,7 +131,6 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         min_common=alignment.whole("min_common", low=1),
         scores_to=release.text("scores_to"),
         predictions=release.whole("predictions", low=1, high=10_000_000),
-        score_bits=release.whole("score_bits", 10, low=0, high=20),
     )
     for table in (fields, enclave, release, alignment):
         table.done()
@@ -120,9 +138,11 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
 
 
 def _member(name: str, fields: Fields) -> Member:
+    certificate = fields.text("certificate")
+    pin(certificate)
     member = Member(
         name=name,
-        certificate=fields.text("certificate"),
+        certificate=certificate,
         signing_key=fields.text("signing_key"),
         train=fields.text("train"),
         score=fields.text("score"),

@@ -83,6 +83,16 @@ class Record:
         self._file.close()
 
     @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+        return self._sequence
+
+    @property
     def head(self) -> str:
         """SHA-256 of the last line, hex: told to the other parties, it pins this history."""
         return self._head

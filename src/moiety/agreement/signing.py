@@ -73,7 +73,12 @@ class SigningKey:
 
 def public_text(key: Ed25519PublicKey) -> str:
     """A public key as `ed25519:<base64>`."""
-    return "ed25519:" + base64.b64encode(key.public_bytes_raw()).decode()
+    return public_text_of(key.public_bytes_raw())
+
+
+def public_text_of(raw: bytes) -> str:
+    """32 raw bytes of a public key as `ed25519:<base64>`."""
+    return "ed25519:" + base64.b64encode(raw).decode()
 
 
 def public_key(text: str) -> Ed25519PublicKey:

@@ -1,6 +1,5 @@
 """`moiety demo credit`: the main job on real data, in three processes on this machine."""
 
-import json as jsonlib
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,9 @@ from moiety.cli import console
 from moiety.cli.processes import run_all
 from moiety.cli.stage import Stage, set_stage
 from moiety.errors import UsageError
-from moiety.report.oracle import compare_with_plaintext
+from moiety.cli.oracle import compare_with_plaintext
+from moiety.report.stored import from_json
+from moiety.report.terminal import summary
 from moiety.run.steps import Event
 
 demo = typer.Typer(no_args_is_help=True, help="Real-data stories on this machine.")
@@ -77,9 +78,10 @@ def _oracle(stage: Stage, *, as_json: bool) -> None:
 
 
 def _conclude(stage: Stage, *, as_json: bool) -> None:
-    outcome = jsonlib.loads((stage.folder / "outcome.json").read_text())
+    report = stage.page("lender").with_name("report.json").read_text(encoding="utf-8")
     if as_json:
-        console.out(jsonlib.dumps(outcome))
+        console.out(report)
         return
+    console.stdout.print(summary(from_json(report)))
     console.stdout.print(f"\nThe lender's report: {stage.page('lender')}")
     console.stdout.print(f"The payment company's: {stage.page('payco')}")

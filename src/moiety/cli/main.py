@@ -67,5 +67,3 @@ def _show(error: MoietyError) -> None:
         console.out(json.dumps(body))
     else:
         console.problem(str(error), error.hint)
-
-

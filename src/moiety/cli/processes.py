@@ -4,13 +4,17 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from signal import SIGTERM
 
 from moiety.cli import console
 from moiety.cli.stage import Stage
-from moiety.errors import MoietyError
+from moiety.errors import MoietyError, PeerError
 from moiety.run.steps import Event
+
+GRACE = 10.0
 
 
 @dataclass
@@ -20,29 +24,41 @@ class Child:
     who: str
     process: subprocess.Popen[str]
     output: str = ""
-    error: dict[str, str] = field(default_factory=dict)
 
 
 def run_all(stage: Stage, *, as_json: bool) -> dict[str, str]:
     """Starts enclave, lender and payco, relays their progress, and returns what each printed.
 
     Raises:
-        MoietyError: a process failed; the first failure is told with its own sentence.
+        MoietyError: a process failed; the cause is told with its own sentence.
     """
     children = [_start(who, command) for who, command in stage.commands().items()]
-    threads = [threading.Thread(target=_relay, args=(child, as_json)) for child in children]
+    threads = [
+        threading.Thread(target=reader, args=(child, as_json))
+        for child in children
+        for reader in (_relay, _collect)
+    ]
     for thread in threads:
         thread.start()
     try:
-        for child in children:
-            child.output = child.process.stdout.read() if child.process.stdout else ""
-            child.process.wait()
+        _wait(children)
     finally:
         _stop(children)
         for thread in threads:
             thread.join()
-    _raise_first(children)
+    _raise_cause(children)
     return {child.who: child.output for child in children}
+
+
+def _wait(children: list[Child]) -> None:
+    """Until all have ended, or GRACE seconds after one has failed."""
+    failed = 0.0
+    while any(child.process.poll() is None for child in children):
+        if any(child.process.returncode for child in children):
+            failed = failed or time.monotonic()
+            if time.monotonic() - failed > GRACE:
+                return
+        time.sleep(0.05)
 
 
 def _start(who: str, command: Iterable[str]) -> Child:
@@ -54,6 +70,10 @@ def _start(who: str, command: Iterable[str]) -> Child:
         text=True,
     )
     return Child(who, process)
+
+
+def _collect(child: Child, as_json: bool) -> None:
+    child.output = child.process.stdout.read() if child.process.stdout else ""
 
 
 def _relay(child: Child, as_json: bool) -> None:
@@ -76,13 +96,14 @@ def _stop(children: list[Child]) -> None:
             child.process.wait()
 
 
-def _raise_first(children: list[Child]) -> None:
-    for child in children:
-        if child.process.returncode:
-            body = json.loads(child.output or "{}")
-            error = MoietyError(
-                f"{child.who}: {body.get('error', f'exit {child.process.returncode}')}",
-                hint=body.get("hint", ""),
-            )
-            error.exit_code = child.process.returncode
-            raise error
+def _raise_cause(children: list[Child]) -> None:
+    """The failure that is not just another process's end, if there is one."""
+    failed = [child for child in children if child.process.returncode]
+    failed.sort(key=lambda child: child.process.returncode in (PeerError.exit_code, -SIGTERM))
+    for child in failed:
+        lines = child.output.strip().splitlines() or ["{}"]
+        body = json.loads(lines[-1])
+        what = body.get("error", f"ended with exit code {child.process.returncode}")
+        error = MoietyError(f"{child.who}: {what}", hint=body.get("hint", ""))
+        error.exit_code = max(child.process.returncode, 1)
+        raise error

@@ -1,14 +1,16 @@
 """The demo's stage: three folders as three institutions would make them, by the same functions."""
 
-import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from moiety.agreement.fields import read_toml
-from moiety.data.credit import SCHEMA, CreditSplit, split_credit
+from moiety.agreement.manifest import load_job
+from moiety.data.credit import ID, LABEL, CreditSplit, split_credit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
+from moiety.party.agree import sign
+from moiety.party.config import load_party
 from moiety.party.setup import add_data, add_peer, init_party
 
 PURPOSE = "joint credit score of a rural lender and a payment company"
@@ -22,7 +24,6 @@ scores_to = ["lender"]
 max_peer_rows = 40000
 min_common = 500
 max_predictions = {predictions}
-max_score_bits = 10
 
 [columns]
 {columns}
@@ -69,7 +70,6 @@ host = "operator"
 [release]
 scores_to = "lender"
 predictions = {predictions}
-score_bits = 10
 """
 
 
@@ -126,21 +126,21 @@ def set_stage(folder: Path, *, split: str, model: str, overlap: float) -> Stage:
         (home / "simulation-root.der").write_bytes(platform.root_der)
         (home / "policy.toml").write_text(_policy(name, data), encoding="utf-8")
     (folder / "job.toml").write_text(_job(cards, data, model), encoding="utf-8")
+    for home in homes.values():
+        sign(load_party(home), load_job(folder / "job.toml"))
     return Stage(folder, data, enclave)
 
 
 def _tables(homes: dict[str, Path], data: CreditSplit) -> None:
     plan = (
-        ("lender", "clients", data.lender, "default"),
-        ("lender", "applicants", data.applicants, "default"),
+        ("lender", "clients", data.lender, LABEL),
+        ("lender", "applicants", data.applicants, LABEL),
         ("payco", "clients", data.payco, None),
     )
     for name, table, rows, label in plan:
         path = homes[name] / f"{table}.parquet"
-        data.write(rows, path)
-        schema = path.with_suffix(".schema.toml")
-        shutil.copyfile(SCHEMA, schema)
-        add_data(homes[name], path, name=table, id="id", label=label, schema=schema)
+        schema = data.write(rows, path)
+        add_data(homes[name], path, name=table, id=ID, label=label, schema=schema)
 
 
 def _policy(name: str, data: CreditSplit) -> str:

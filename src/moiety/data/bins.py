@@ -1,8 +1,7 @@
 """Bins of one column: edges chosen without the label, one uint8 code a row, missing apart."""
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy.typing as npt
 
 from moiety.data.convert import Numbers
 from moiety.data.schema import ColumnSpec
-from moiety.data.table import Table
 from moiety.errors import DataError
 
 Codes = npt.NDArray[np.uint8]
@@ -29,6 +27,8 @@ class Bins:
 
     edges: tuple[float, ...]
     missing: bool = False
+    whole: bool = False
+    """Whether the column holds whole numbers only."""
     lower: float | None = None
     upper: float | None = None
     """Declared bounds: they name the end bins, and do not change a code."""
@@ -51,10 +51,11 @@ class Bins:
         present = column[~gaps].astype(np.float64)
         if np.isinf(present).any():
             raise DataError("an infinite value cannot be binned", hint="read it through a schema")
-        edges = tuple(float(edge) for edge in _edges(present, max_bins))
+        whole = spec.whole if spec else bool((present == np.floor(present)).all())
+        edges, missing = _edges(present, max_bins, whole), bool(gaps.any())
         if spec is None:
-            return cls(edges, bool(gaps.any()))
-        return cls(edges, spec.missing or bool(gaps.any()), spec.lower, spec.upper, spec.levels)
+            return cls(edges, missing, whole)
+        return cls(edges, spec.missing or missing, whole, spec.lower, spec.upper, spec.levels)
 
     @property
     def count(self) -> int:
@@ -78,8 +79,59 @@ class Bins:
 
     def labels(self) -> tuple[str, ...]:
         """What each bin holds, for people: '20–29', '≥ 1,000', 'missing'."""
-        whole = all(edge.is_integer() for edge in self.edges)
-        limits = [self.lower, *self.edges, self.upper]
-        pairs = itertools.pairwise(limits)
-        names = [self._label(low, high, whole) for low, high in pairs]
+        starts = [self.lower, *self.edges]
+        ends = [*self.edges, self.upper]
+        if self.whole:
+            ends = [*(edge - 1 for edge in self.edges), self.upper]
+        names = [self._label(start, end) for start, end in zip(starts, ends, strict=True)]
         return (*names, "missing") if self.missing else tuple(names)
+
+    def _label(self, start: float | None, end: float | None) -> str:
+        if self.levels and start is not None and end is not None:
+            return ", ".join(self.levels[int(start) : int(end) + 1])
+        if start is None:
+            sign = "≤" if self.whole else "<"
+            return "all" if end is None else f"{sign} {_number(end)}"
+        if end is None:
+            return f"≥ {_number(start)}"
+        between = " to " if start < 0 else "–"
+        return _number(start) if start == end else f"{_number(start)}{between}{_number(end)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON holds; `from_dict` reads them back."""
+        return asdict(self) | {"edges": list(self.edges), "levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The bins that `to_dict` wrote.
+
+        Raises:
+            DataError: it did not.
+        """
+        try:
+            bins = cls(**{**fields, "edges": tuple(fields["edges"])})
+            bins = replace(bins, levels=tuple(bins.levels))
+            bins._check()
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError("these are not bins", hint="fit them again") from error
+        return bins
+
+    def _check(self) -> None:
+        edges = np.array(self.edges, dtype=np.float64)
+        ascending = edges.ndim == 1 and np.isfinite(edges).all() and (np.diff(edges) > 0).all()
+        flags = isinstance(self.missing, bool) and isinstance(self.whole, bool)
+        if not (ascending and flags and self.count <= MOST and self.labels()):
+            raise ValueError
+
+
+def _edges(present: npt.NDArray[np.float64], max_bins: int, whole: bool) -> tuple[float, ...]:
+    values = np.unique(present)
+    if len(values) <= KEPT:
+        return tuple(values[1:].tolist())
+    cuts = np.quantile(present, np.linspace(0, 1, max_bins + 1)[1:-1])
+    cuts = np.ceil(cuts) if whole else cuts
+    return tuple(np.unique(cuts[cuts > values[0]]).tolist())
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.6g}"

@@ -1,4 +1,4 @@
-"""From an Arrow column to typed numbers within their declared bounds, or an error without values."""
+"""From an Arrow column to numbers within their declared bounds, or an error without values."""
 
 import numpy as np
 import numpy.typing as npt

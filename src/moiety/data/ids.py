@@ -7,9 +7,8 @@ from moiety.errors import DataError
 
 
 def _default(text: str) -> str:
-    for _ in range(2):
-        text = unicodedata.normalize("NFKD", text).casefold()
-    kept = "".join(character for character in text if not _is_filler(character))
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    kept = "".join(character for character in folded if not _is_filler(character))
     return unicodedata.normalize("NFKC", kept)
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from moiety.data.convert import cells, to_numbers
 from moiety.data.read import column_names, read_columns
-from moiety.data.schema import EXACT, ColumnSpec, Schema
+from moiety.data.schema import EXACT, ColumnSpec, Schema, quoted
 from moiety.errors import DataError
 
 MAX_LEVELS = 20
@@ -34,7 +34,7 @@ def propose_schema(path: Path | str) -> str:
     raw = read_columns(path, names)
     specs = {name: _propose(name, raw[name]) for name in names}
     text = _HEAD.format(name=path.name)
-    left_out = [name for name, spec in specs.items() if spec is None]
+    left_out = [quoted(name) for name, spec in specs.items() if spec is None]
     if left_out:
         text += f"# Left out (an id, or free text): {', '.join(left_out)}\n"
     return text + "\n" + Schema.of(spec for spec in specs.values() if spec).to_toml()

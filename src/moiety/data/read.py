@@ -70,7 +70,6 @@ class _Csv:
         options = csv.ConvertOptions(
             include_columns=wanted,
             column_types=dict.fromkeys(wanted, pa.string()),
-            null_values=[],
         )
         return csv.read_csv(path, convert_options=options)
 

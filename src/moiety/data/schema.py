@@ -161,22 +161,23 @@ def _is_number(value: Any) -> bool:
 
 def _to_toml(spec: ColumnSpec) -> str:
     bare = re.fullmatch("[A-Za-z0-9_-]+", spec.name)
-    key = spec.name if bare else _quoted(spec.name)
-    lines = [f"[columns.{key}]", f"kind = {_quoted(spec.kind)}"]
+    key = spec.name if bare else quoted(spec.name)
+    lines = [f"[columns.{key}]", f"kind = {quoted(spec.kind)}"]
     if spec.levels:
-        lines.append(f"levels = [{', '.join(map(_quoted, spec.levels))}]")
+        lines.append(f"levels = [{', '.join(map(quoted, spec.levels))}]")
     else:
         lines += [f"lower = {_number(spec.lower)}", f"upper = {_number(spec.upper)}"]
     if spec.unit:
-        lines.append(f"unit = {_quoted(spec.unit)}")
+        lines.append(f"unit = {quoted(spec.unit)}")
     if spec.missing:
         lines.append("missing = true")
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a TOML string on one line."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() else repr(value)
+    return str(int(value)) if float(value).is_integer() else repr(value)

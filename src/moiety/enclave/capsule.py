@@ -6,7 +6,7 @@
 Nonce of chunk i: 7 random bytes of this capsule, i (u32, big endian), 1 for the last chunk or 0.
 The associated data are the header, which holds data-set id, version and policy hash, and i. Only
 the last chunk may be short, and it is empty for empty data only: data divide in one way.
-Source: STREAM, Hoang, Reyhanitabar, Rogaway, Vizár 2015 (nonce-based online authenticated encryption).
+Source: STREAM, of Hoang, Reyhanitabar, Rogaway and Vizár, CRYPTO 2015.
 
 Given: whoever lacks the key can alter, drop, repeat, move, cut or append nothing unnoticed, nor
 pass one data set, version or policy as another. Not given: the size is plain; chunks are handed out
@@ -195,7 +195,7 @@ def _altered(number: int) -> DataError:
 def _read_header(reader: Reader) -> bytes:
     fixed = _read(reader, _FIXED.size)
     if len(fixed) < _FIXED.size or not fixed.startswith(_MAGIC):
-        raise DataError("this is not a capsule of a format that moiety reads")
+        raise DataError("this is no capsule of format 1", hint="moiety seals and opens format 1")
     length = _FIXED.unpack(fixed)[-1]
     return fixed + _read(reader, min(length, _ID_LIMIT))
 

@@ -15,7 +15,6 @@ from moiety.errors import AttestationFailed, InternalError
 SGX_QUOTE_VERSION = 3
 SGX_TEE_TYPE = 0
 PCK_CHAIN = 5
-SIGNED_LENGTH = 432
 QUOTE_LIMIT = 16 << 10
 COLLATERAL_LIMIT = 256 << 10
 
@@ -31,6 +30,19 @@ _COLLATERAL_TEXTS = (
 )
 _COLLATERAL_BYTES = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
 _SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteHeader:
+    """The 48 bytes in front of a quote."""
+
+    version: int
+    att_key_type: int
+    tee_type: int
+    qe_svn: int
+    pce_svn: int
+    qe_vendor_id: bytes
+    user_data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +94,7 @@ class Evidence:
     """A parsed quote with its collateral: well-formed, not yet authentic."""
 
     quote: bytes = field(repr=False)
-    version: int
-    att_key_type: int
-    tee_type: int
-    qe_svn: int
-    pce_svn: int
-    qe_vendor_id: bytes
-    user_data: bytes
+    header: QuoteHeader
     report: EnclaveReport
     qe_report: EnclaveReport = field(repr=False)
     pck_chain: bytes = field(repr=False)
@@ -117,9 +123,9 @@ class Evidence:
     @classmethod
     def _parse_quote(cls, quote: bytes, collateral: Collateral) -> Self:
         reader = _Reader(quote)
-        header = _HEADER.unpack(reader.take(_HEADER.size))
-        if (header[0], header[2]) != (SGX_QUOTE_VERSION, SGX_TEE_TYPE):
-            raise _malformed(f"quote version {header[0]} with TEE type {header[2]:#x}")
+        header = QuoteHeader(*_HEADER.unpack(reader.take(_HEADER.size)))
+        if (header.version, header.tee_type) != (SGX_QUOTE_VERSION, SGX_TEE_TYPE):
+            raise _malformed(f"quote version {header.version}, TEE type {header.tee_type:#x}")
         report = _parse_report(reader)
         if reader.number("<I") != reader.left:
             raise _malformed("the signature data do not end where the quote ends")
@@ -131,7 +137,7 @@ class Evidence:
         if kind != PCK_CHAIN or reader.number("<I") != reader.left:
             raise _malformed(f"certification data of type {kind} is not one PCK chain to the end")
         chain = reader.take(reader.left)
-        return cls(quote, *header, report, qe_report, chain, collateral, _SEAL)
+        return cls(quote, header, report, qe_report, chain, collateral, _SEAL)
 
 
 def pack(quote: bytes, collateral: bytes) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from moiety import __version__
-from moiety.agreement.manifest import Job, parse_job
+from moiety.agreement.manifest import Job, parse_job, pin
 from moiety.agreement.signing import SigningKey, public_key, verify, verify_job
 from moiety.enclave.attester import Attester
 from moiety.enclave.binding import Claim, bind, fresh_nonce
@@ -31,7 +31,7 @@ from moiety.wire.frame import Kind
 ENCLAVE = "enclave"
 
 _CONSENT = b"moiety attested channel v1\0"
-_HELLO = {"version": str, "party": str, "job": bytes, "signatures": dict, "nonce": bytes}
+_HELLO = {"version": str, "party": str, "job": bytes, "signatures": dict[str, bytes], "nonce": bytes}
 _HELLO_LIMIT = 1 << 18
 _EVIDENCE = {"nonce": bytes, "hpke_key": bytes, "signing_key": bytes, "evidence": bytes}
 _EVIDENCE_LIMIT = 1 << 19
@@ -127,9 +127,9 @@ def receive_proposal(channel: Channel) -> Proposal:
             raise PolicyRefused(f"{member.name} has not signed this job")
         verify_job(signature, job.hash, signer=member.name, key=member.signing_key)
     member = job.member(said["party"])
-    if fingerprint(channel.peer_certificate) != member.certificate:
+    if fingerprint(channel.peer_certificate) != pin(member.certificate):
         raise PolicyRefused(f"the connection's certificate is not the one of {member.name}")
-    channel.peer = member.name
+    channel.rename(member.name)
     return Proposal(member.name, job, said["nonce"])
 
 

@@ -144,7 +144,7 @@ def _claims(engine: QuoteVerifier, evidence: Evidence, now: int) -> dict[str, An
     except (ValueError, OverflowError) as error:
         raise AttestationFailed(
             f"evidence is not authentic: {error}",
-            hint="if a part expired, get new collateral; anything else is another or a false platform",
+            hint="get new collateral if a part expired; otherwise do not trust this platform",
         ) from error
     claims: dict[str, Any] = json.loads(verified.to_json())
     return claims

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Union
 
-type Link = tuple[int, int]
-type Round = Mapping[Link, int]
+Link = tuple[int, int]
+Round = Mapping[Link, int]
 
 
 class Formula:
@@ -71,14 +71,10 @@ def octets(bits: int) -> int:
     return bits.octets() if isinstance(bits, Formula) else -(-bits // 8)
 
 
-def both_ways(bits: int) -> Round:
-    """A round in which each of two parties sends the other `bits`."""
-    return {(0, 1): octets(bits), (1, 0): octets(bits)}
-
-
-def one_way(source: int, target: int, bits: int) -> Round:
-    """A round in which only `source` sends."""
-    return {(source, target): octets(bits)}
+def both_ways(*bits: int) -> Round:
+    """A round in which each of two parties sends the other these parts, each padded to bytes."""
+    size = sum(map(octets, bits))
+    return {(0, 1): size, (1, 0): size}
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,8 @@ class Cost:
 
     def __or__(self, beside: "Cost") -> "Cost":
         """Side by side, sharing rounds; each part of a joint message is padded by itself."""
-        rounds = zip_longest(self.rounds, beside.rounds, fillvalue={})
+        silent: Round = {}
+        rounds = zip_longest(self.rounds, beside.rounds, fillvalue=silent)
         return Cost(tuple(_merged(a, b) for a, b in rounds), self.dealt + beside.dealt)
 
     def link(self, source: int, target: int) -> int:
@@ -103,11 +100,15 @@ class Cost:
 
     def sent(self, party: int) -> int:
         """Bytes that `party` sends to all others."""
-        return sum(size for messages in self.rounds for link, size in messages.items() if link[0] == party)
+        return sum(
+            size for messages in self.rounds for link, size in messages.items() if link[0] == party
+        )
 
     def received(self, party: int) -> int:
         """Bytes that `party` receives from all others."""
-        return sum(size for messages in self.rounds for link, size in messages.items() if link[1] == party)
+        return sum(
+            size for messages in self.rounds for link, size in messages.items() if link[1] == party
+        )
 
     def __str__(self) -> str:
         links = sorted({link for messages in self.rounds for link in messages})

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from moiety.errors import UsageError
 
 WORD_BITS = 64
-LIMIT = 1 << (WORD_BITS - 1)
 
-type Shape = tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,7 @@ class Type:
 
     `error` bounds |w - exact w| in units of the last place. It is 0 unless a probabilistic
     truncation lies upstream, so error > 0 also says: depends on a rounding coin.
+    `ring`: shares are meaningful mod 2^ring, which is what messages carry of them.
     """
 
     shape: Shape
@@ -81,11 +81,12 @@ class Type:
     lo: int
     hi: int
     error: int = 0
+    ring: int = WORD_BITS
 
     def __post_init__(self) -> None:
-        if not -LIMIT <= self.lo <= self.hi < LIMIT:
+        if not 1 <= self.ring <= WORD_BITS or self.lo > self.hi or self.width > self.ring:
             raise UsageError(
-                f"a word in [{self.lo}, {self.hi}] does not fit in {WORD_BITS} signed bits",
+                f"a word in [{self.lo}, {self.hi}] does not fit in {self.ring} signed bits",
                 hint="declare narrower bounds, use fewer fraction bits, or truncate before this",
             )
 
@@ -111,14 +112,22 @@ class Type:
 
     def __str__(self) -> str:
         shape = ", ".join(map(str, self.shape))
-        error = f" ±{self.error} ulp" if self.error else ""
         bounds = "" if self.kind == BIT else f" in [{self.lo}, {self.hi}]"
-        return f"{self.kind}[{shape}] {self.owner}{bounds}{error}"
+        error = f" ±{self.error} ulp" if self.error else ""
+        ring = f" mod 2^{self.ring}" if self.ring < WORD_BITS else ""
+        return f"{self.kind}[{shape}] {self.owner}{bounds}{error}{ring}"
 
 
-def words(shape: Shape, owner: Owner, bounds: tuple[int, int], fraction: int = 0) -> Type:
+def words(
+    shape: Shape,
+    owner: Owner,
+    bounds: tuple[int, int],
+    fraction: int = 0,
+    *,
+    ring: int = WORD_BITS,
+) -> Type:
     """The type of words with `fraction` fraction bits; `bounds` in units of the word."""
-    return Type(shape, Fixed(fraction), owner, *bounds)
+    return Type(shape, Fixed(fraction), owner, *bounds, ring=ring)
 
 
 def bits(shape: Shape, owner: Owner) -> Type:
@@ -128,7 +137,7 @@ def bits(shape: Shape, owner: Owner) -> Type:
 
 def signed_bits(lo: int, hi: int) -> int:
     """The least n with -2^(n-1) ≤ lo and hi < 2^(n-1)."""
-    return 1 + max(hi.bit_length() if hi >= 0 else (~hi).bit_length(), (~lo).bit_length() if lo < 0 else 0)
+    return 1 + max((x if x >= 0 else ~x).bit_length() for x in (lo, hi))
 
 
 def joined(owners: Iterable[Owner]) -> Owner:

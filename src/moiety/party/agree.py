@@ -12,7 +12,7 @@ from moiety.party.policy import check_job
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
-_HELLO = {"version": str, "job": bytes, "signature": bytes, "aligned": dict}
+_HELLO = {"version": str, "job": bytes, "signature": bytes, "aligned": dict[str, bytes]}
 _LIMIT = 4096
 
 

@@ -1,9 +1,9 @@
 """A party's folder: `party.toml`, its keys, its tables, and where a job keeps its files.
 
-    party.toml      who I am, whom I know, what I have: the engineer's file
-    policy.toml     what I allow: the security officer's file
-    keys/           signing.pem, tls.pem, tls.key: made by `moiety init`, never overwritten
-    jobs/HASH/      one folder a job: signatures, alignment, record, report
+party.toml      who I am, whom I know, what I have: the engineer's file
+policy.toml     what I allow: the security officer's file
+keys/           signing.pem, tls.pem, tls.key: made by `moiety init`, never overwritten
+jobs/HASH/      one folder a job: signatures, alignment, record, report
 """
 
 import hashlib
@@ -59,7 +59,6 @@ class Rules:
     max_peer_rows: int
     min_common: int
     max_predictions: int
-    max_score_bits: int
     enclave: EnclaveRules
 
 
@@ -168,7 +167,6 @@ def load_rules(home: Path) -> Rules:
         max_peer_rows=fields.whole("max_peer_rows", 0),
         min_common=fields.whole("min_common", 2**31),
         max_predictions=fields.whole("max_predictions", 0),
-        max_score_bits=fields.whole("max_score_bits", 0, high=20),
         enclave=_enclave(home, fields.table("enclave", {})),
     )
     fields.done()

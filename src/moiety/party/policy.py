@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from moiety.agreement.manifest import Job, Member
+from moiety.agreement.manifest import Job, Member, pin
 from moiety.errors import PolicyRefused
 from moiety.party.config import Party
+from moiety.wire.certificates import fingerprint
 
 
 def check_job(party: Party, job: Job) -> None:
@@ -40,21 +41,20 @@ def _release(party: Party, job: Job) -> Iterator[str]:
     for what, value, allowed, key in lists:
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
-    limits = (
-        ("predictions", job.predictions, rules.max_predictions, "max_predictions"),
-        ("score_bits", job.score_bits, rules.max_score_bits, "max_score_bits"),
-    )
-    for what, count, most, key in limits:
-        if count > most:
-            yield f"{what} = {count} is above policy.toml's {key} = {most}"
+    if job.predictions > rules.max_predictions:
+        yield (
+            f"predictions = {job.predictions} is above policy.toml's "
+            f"max_predictions = {rules.max_predictions}"
+        )
     if job.min_common < rules.min_common:
-        yield f"min_common = {job.min_common} is below policy.toml's min_common = {rules.min_common}"
+        least = rules.min_common
+        yield f"min_common = {job.min_common} is below policy.toml's min_common = {least}"
 
 
 def _own(party: Party, member: Member) -> Iterator[str]:
     if member.signing_key != party.signing_key.public:
         yield "the job names another signing key for me than keys/signing.pem"
-    if member.certificate != party.credentials.fingerprint:
+    if pin(member.certificate) != fingerprint(party.credentials.certificate):
         yield "the job names another certificate for me than keys/tls.pem"
     for name in {member.train, member.score}:
         allowed = party.rules.columns.get(name, ())

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from moiety.agreement.fields import read_toml
+from moiety.agreement.manifest import pin_text
 from moiety.agreement.signing import SigningKey, write_private
 from moiety.data.table import Table, load_schema, propose_schema
 from moiety.errors import ConfigError
-from moiety.wire.certificates import make_credentials
+from moiety.wire.certificates import fingerprint, make_credentials
 
 CERTIFICATE_DAYS = 365
 
@@ -26,7 +27,6 @@ scores_to = []            # parties that may receive scores
 max_peer_rows = 0         # the most ids a peer may bring to an alignment
 min_common = 1000         # the smallest intersection that may be used
 max_predictions = 0
-max_score_bits = 10
 
 [columns]                 # per data set, the columns that may be used
 # clients = ["age"]
@@ -64,7 +64,7 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
     _write(
         card,
         f'name = "{name}"\naddress = "{listen}"\n'
-        f'certificate = "{credentials.fingerprint}"\nsigning_key = "{key.public}"\n',
+        f'certificate = "{pin_text(fingerprint(credentials.certificate))}"\nsigning_key = "{key.public}"\n',
     )
     return card
 
@@ -121,5 +121,3 @@ def _append(home: Path, table: str, text: str) -> None:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-

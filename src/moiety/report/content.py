@@ -42,16 +42,11 @@ class Header:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """Points in order; both axes are shares in [0, 1]."""
+class Ranking:
+    """Shares of all, of the bad and of the good applicants among the riskiest; from 0 to 1.
 
-    x: FloatArray = field(repr=False)
-    y: FloatArray = field(repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Separation:
-    """Bad and good applicants found among the riskiest `applicants`; KS is the widest gap."""
+    Good against bad is the ROC curve; their widest gap is KS.
+    """
 
     applicants: FloatArray = field(repr=False)
     bad: FloatArray = field(repr=False)
@@ -67,45 +62,39 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Decile:
-    """A tenth of the applicants; 1 is the riskiest. `capture` counts it and all riskier ones."""
+class Tenth:
+    """About a tenth of the applicants, 1 the riskiest; equal predictions are not parted.
+
+    `low` and `high` bound the bad rate at 95 %. `capture` is the share of all the bad applicants
+    in this tenth and the riskier ones.
+    """
 
     number: int
     applicants: int
-    bad_rate: float
-    capture: float
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """A group of similar predictions: their mean, and how many truly went bad, with 95 % bounds."""
-
     predicted: float
-    observed: float
+    bad_rate: float
     low: float
     high: float
-    applicants: int
+    capture: float
 
 
 @dataclass(frozen=True, eq=False)
 class Performance:
-    """How one model ranks and predicts the applicants; NaN where only one outcome occurs."""
+    """How one model ranks and predicts the applicants."""
 
     name: str
     auc: float
     ks: float
-    roc: Curve
-    separation: Separation
+    ranking: Ranking
     distribution: Distribution
-    deciles: tuple[Decile, ...]
-    calibration: tuple[Calibrated, ...]
+    tenths: tuple[Tenth, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The label holder alone against the joint model, on the same applicants.
 
-    `auc_interval`: 95 % interval of joint minus alone, paired (DeLong, DeLong, Clarke-Pearson 1988).
+    `auc_interval`: 95 % interval of joint minus alone, paired (DeLong et al. 1988).
     """
 
     applicants: int
@@ -116,7 +105,7 @@ class Comparison:
 
     @property
     def ks_uplift(self) -> float:
-        """Relative rise in KS; NaN where there is none to rise from."""
+        """Relative rise in KS; NaN where the label holder alone has none."""
         return _relative(self.alone.ks, self.joint.ks)
 
     @property
@@ -127,34 +116,30 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Bin:
-    """One bin of a column: lower ≤ value < upper, None where it has no end.
+    """One bin of a column. `woe` is ln(share of the bad / share of the good): above 0 is riskier.
 
-    `name` stands for the range where that says more: a category, or missing values. `woe` is
-    ln(share of the good / share of the bad), so above zero is safer than the average.
+    `bad_rate` and `woe` are None where the party does not hold the outcomes.
     """
 
-    lower: float | None
-    upper: float | None
-    count: int
-    name: str = ""
+    label: str
+    rows: int
     bad_rate: float | None = None
     woe: float | None = None
-    iv: float | None = None
 
 
 @dataclass(frozen=True)
 class ColumnBins:
-    """One of the party's own columns as it was binned for training."""
+    """One of the party's own columns as it was binned for training; `iv` needs the outcomes."""
 
     name: str
     unit: str
     bins: tuple[Bin, ...]
+    iv: float | None = None
 
     @property
-    def iv(self) -> float | None:
-        """Information value: the sum over the bins, None where the party holds no label."""
-        parts = [each.iv for each in self.bins if each.iv is not None]
-        return math.fsum(parts) if parts and len(parts) == len(self.bins) else None
+    def rows(self) -> int:
+        """The rows in all bins."""
+        return sum(each.rows for each in self.bins)
 
 
 @dataclass(frozen=True)

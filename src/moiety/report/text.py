@@ -5,17 +5,10 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from moiety.report.content import Bin
-
 DASH = "–"
 _MINUS = "\u2212"
 _SPACE = "\u202f"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def known(value: float | None) -> bool:
-    """Whether there is a number to show."""
-    return value is not None and math.isfinite(value)
 
 
 def count(value: int | None) -> str:
@@ -39,7 +32,9 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """0.2212 → 22.1 %."""
-    return f"{decimal(value * 100, digits)}{_SPACE}%" if known(value) and value is not None else DASH
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{decimal(value * 100, digits)}{_SPACE}%"
 
 
 def uplift(value: float | None) -> str:
@@ -63,6 +58,8 @@ def seconds(value: float | None) -> str:
     """0.0042 → 4.2 ms; 83 → 1 min 23 s."""
     if value is None or not math.isfinite(value):
         return DASH
+    if 0 < value < 0.0009995:
+        return f"{value * 1e6:.{0 if value > 0.9995e-5 else 1}f}{_SPACE}µs"
     if value < 0.9995:
         return f"{value * 1e3:.{1 if value < 0.09995 else 0}f}{_SPACE}ms"
     if value < 59.95:
@@ -87,25 +84,8 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def edge(value: float) -> str:
-    """A bin's edge: 10,000 or 0.25, without digits that say nothing."""
-    text = f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"
-    return text.replace("-", _MINUS)
-
-
-def bin_range(each: Bin) -> str:
-    """Where a bin lies, in words or as a range."""
-    if each.name:
-        return each.name
-    if each.lower is None:
-        return "all" if each.upper is None else f"below {edge(each.upper)}"
-    if each.upper is None:
-        return f"{edge(each.lower)} and above"
-    return f"{edge(each.lower)} to below {edge(each.upper)}"
-
-
 def strength(iv: float | None) -> str:
-    """The usual word for an information value (Siddiqi, Credit Risk Scorecards, 2006, ch. 6)."""
+    """The customary word for an information value (Siddiqi 2006)."""
     if iv is None or not math.isfinite(iv):
         return DASH
     words = ((0.02, "unpredictive"), (0.1, "weak"), (0.3, "medium"), (0.5, "strong"))
@@ -120,7 +100,10 @@ def listing(names: Iterable[str]) -> str:
 
 def plain(text: str) -> str:
     """The text without control and direction characters, which could disguise what is shown."""
-    return "".join(
-        "\ufffd" if unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs") else letter
-        for letter in text
-    )
+    return "".join(map(_plain, text))
+
+
+def _plain(letter: str) -> str:
+    if letter in "\t\n\r":
+        return " "
+    return "\ufffd" if unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs") else letter

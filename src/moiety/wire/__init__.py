@@ -1,6 +1,7 @@
 """Bytes between parties: framed, counted, hashed, authenticated by TLS 1.3, and watched.
 
 Read in this order: `frame` (16 bytes before every payload), `transport` (what carries bytes),
-`channel` (one connection to one peer), `watch` (who is still alive), `certificates`, `secure` and
-`tls` (who is at the other end), `plain` and `emulator` (tests and benches).
+`line` (frames both ways at once), `channel` (the conversation with one peer), `watch` (who is still
+alive), `certificates`, `secure` and `tls` (who is at the other end), `plain` and `emulator` (tests
+and benches).
 """

@@ -9,9 +9,11 @@ find a faulty peer, and one whose idea of the conversation differs from ours.
 """
 
 from enum import IntEnum
+from io import BytesIO
 from struct import Struct
 from typing import NamedTuple
 
+from moiety.errors import InternalError
 from moiety.wire.peer import Peer
 from moiety.wire.totals import Tally
 
@@ -47,7 +49,7 @@ FIRST_COUNTED = Kind.HELLO
 
 
 class Wanted(NamedTuple):
-    """The frame that is due: its kind and the least and greatest length of its payload, in bytes."""
+    """The frame that is due: its kind, and bounds on the length of its payload in bytes."""
 
     kind: Kind
     least: int
@@ -61,14 +63,19 @@ class _Header(NamedTuple):
 
 
 class Writer:
-    """Numbers, counts and hashes the frames of the sending direction."""
+    """Numbers the frames of the sending direction; its tally is the caller's to add to."""
 
     def __init__(self) -> None:
         self.tally = Tally()
+        self._sequence = 0
 
     def header(self, kind: Kind, length: int) -> bytes:
         """The 16 bytes that go before a payload of `length` bytes."""
-        return HEADER.pack(kind, 0, 0, length, self.tally.messages)
+        if length > LONGEST:
+            raise InternalError(f"a {kind.name} of {length} bytes does not fit in one frame")
+        packed = HEADER.pack(kind, 0, 0, length, self._sequence)
+        self._sequence += kind >= FIRST_COUNTED
+        return packed
 
 
 class Reader:
@@ -79,7 +86,7 @@ class Reader:
         self._peer = peer
         self._raw = bytearray()
         self._header: _Header | None = None
-        self._parts: list[bytes] = []
+        self._body = BytesIO()
         self._missing = 0
 
     @property
@@ -97,8 +104,7 @@ class Reader:
     def feed(self, data: bytes) -> None:
         """Takes at most `appetite` bytes from the connection."""
         if self._missing:
-            self._parts.append(data)
-            self._missing -= len(data)
+            self._missing -= self._body.write(data)
         else:
             self._raw += data
 
@@ -108,24 +114,22 @@ class Reader:
         Raises PeerLost with the reason when an ABORT comes first, PeerMisbehaved for any frame that
         is not the wanted one; its payload is not even read. With None: only looks for ABORT.
         """
+        if self._missing:
+            return None
         header = self._next_header()
         if header is None or wanted is None:
             return None
         self._check_wanted(header, wanted)
-        if self._missing or not self._gather(header.length):
-            return None
-        payload = b"".join(self._parts)
-        self._parts.clear()
-        self._header = None
-        if header.kind >= FIRST_COUNTED:
-            self.tally.add(header.packed, payload)
+        payload = self._take(header.length)
+        if payload is not None:
+            self._header = None
+            if header.kind >= FIRST_COUNTED:
+                self.tally.add(header.packed, payload)
         return payload
 
     def farewell(self) -> str | bool:
         """What a peer that is gone had left to say: the reason of an ABORT, or whether a DONE."""
         at = self._header.length if self._header else 0
-        if self._missing:
-            return False
         while len(self._raw) >= at + HEADER.size:
             kind, _, _, length, _ = HEADER.unpack_from(self._raw, at)
             at += HEADER.size + length
@@ -168,16 +172,21 @@ class Reader:
         if not wanted.least <= header.length <= wanted.most:
             bound = "exactly" if wanted.least == wanted.most else "at most"
             raise self._peer.misbehaved(
-                f"sent {header.kind.name} of {header.length} bytes where {bound} {wanted.most} are due"
+                f"sent {header.kind.name} of {header.length} bytes, not of {bound} {wanted.most},"
             )
 
-    def _gather(self, length: int) -> bool:
-        """Moves what is held of a payload to `_parts`; whether that is all of it."""
-        if not self._parts:
-            self._parts.append(bytes(self._raw[:length]))
-            del self._raw[:length]
-            self._missing = length - len(self._parts[0])
-        return not self._missing
+    def _take(self, length: int) -> bytes | None:
+        """The payload when all of it is held; else its start goes to where the rest will."""
+        if self._body.tell():
+            body, self._body = self._body, BytesIO()
+            return body.getvalue()
+        start = bytes(self._raw[:length])
+        del self._raw[:length]
+        self._missing = length - len(start)
+        if self._missing:
+            self._body.write(start)
+            return None
+        return start
 
 
 def readable(reason: bytes | bytearray) -> str:

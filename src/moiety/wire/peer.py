@@ -10,7 +10,7 @@ class Peer:
     """The other end of one connection; `step` completes "closed the connection during …"."""
 
     name: str
-    step: str = "the greeting"
+    step: str = "the job"
 
     def misbehaved(self, what: str) -> PeerMisbehaved:
         """The error for a peer that sent what the protocol does not allow."""
@@ -29,5 +29,5 @@ class Peer:
     def stopped(self, reason: str) -> PeerLost:
         """The error for a peer that stopped and said why."""
         return PeerLost(
-            f"{self.name} stopped: {reason}", hint="start the job again when it is mended"
+            f"{self.name} stopped: {reason}", hint="mend that, then start the job again"
         )

@@ -22,6 +22,7 @@ PCE_SVN = 1
 
 _SGX = "1.2.840.113741.1.13.1"
 _LIFE = timedelta(days=3650)
+_Extension = tuple[x509.ExtensionType, bool]
 
 
 @dataclass(frozen=True)
@@ -35,27 +36,29 @@ class Holder:
         return f"Holder({self.certificate.subject.rfc4514_string()})"
 
 
-def make_root(since: datetime) -> Holder:
-    """A self-signed root."""
-    return _issue("SGX Root CA", None, since, [_may_sign(path_length=1), _usage(authority=True)])
+@dataclass(frozen=True)
+class Chain:
+    """The four holders of a simulated vendor with one platform.
+
+    `authority` is the CA of platforms, `platform` the holder of the PCK leaf, `signer` that of TCB
+    info and QE identity.
+    """
+
+    root: Holder
+    authority: Holder
+    platform: Holder
+    signer: Holder
 
 
-def make_authority(issuer: Holder, since: datetime) -> Holder:
-    """The CA of platforms' certificates."""
+def make_chain(since: datetime, flags: frozenset[str]) -> Chain:
+    """New holders, valid for ten years; the platform has the platform flags named."""
+    root = _issue("SGX Root CA", None, since, [_may_sign(path_length=1), _usage(authority=True)])
     extensions = [_may_sign(path_length=0), _usage(authority=True)]
-    return _issue("SGX PCK Platform CA", issuer, since, extensions)
-
-
-def make_signer(issuer: Holder, since: datetime) -> Holder:
-    """The signer of TCB info and QE identity."""
-    return _issue("SGX TCB Signing", issuer, since, [_may_sign(None), _usage(authority=False)])
-
-
-def make_platform(issuer: Holder, since: datetime, flags: frozenset[str]) -> Holder:
-    """One platform's certificate (PCK leaf): Intel's SGX extension, with those platform flags."""
-    description = x509.UnrecognizedExtension(x509.ObjectIdentifier(_SGX), _describe(flags))
-    extensions = [_may_sign(None), _usage(authority=False), (description, False)]
-    return _issue("SGX PCK Certificate", issuer, since, extensions)
+    authority = _issue("SGX PCK Platform CA", root, since, extensions)
+    leaf = [_may_sign(None), _usage(authority=False)]
+    described = x509.UnrecognizedExtension(x509.ObjectIdentifier(_SGX), _describe(flags))
+    platform = _issue("SGX PCK Certificate", authority, since, [*leaf, (described, False)])
+    return Chain(root, authority, platform, _issue("SGX TCB Signing", root, since, leaf))
 
 
 def revoke(issuer: Holder, revoked: Iterable[Holder], since: datetime, until: datetime) -> bytes:
@@ -92,7 +95,7 @@ def pem_chain(*holders: Holder) -> bytes:
 
 
 def _issue(
-    name: str, issuer: Holder | None, since: datetime, extensions: list[tuple[Any, bool]]
+    name: str, issuer: Holder | None, since: datetime, extensions: list[_Extension]
 ) -> Holder:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{SIMULATION_NAME} {name}")])
@@ -113,11 +116,11 @@ def _issue(
     return Holder(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
-def _may_sign(path_length: int | None) -> tuple[x509.BasicConstraints, bool]:
+def _may_sign(path_length: int | None) -> _Extension:
     return x509.BasicConstraints(ca=path_length is not None, path_length=path_length), True
 
 
-def _usage(*, authority: bool) -> tuple[x509.KeyUsage, bool]:
+def _usage(*, authority: bool) -> _Extension:
     others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
     usage = x509.KeyUsage(
         digital_signature=not authority,

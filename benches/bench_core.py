@@ -1,0 +1,131 @@
+"""Speed of the Rust kernels: one row a kernel and size, best and median of several repeats.
+
+    python benches/bench_core.py [--json] [--whole]
+
+`--whole` adds two processes that blind and evaluate 100,000 items each at the same time, the group
+work of an intersection of two tables of that size.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from multiprocessing import get_context
+
+import numpy as np
+
+from moiety import _core
+
+REPEATS = 7
+ITEMS = 2_000
+WHOLE = 100_000
+
+
+def measure(work):
+    """Best and median seconds."""
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), statistics.median(seconds)
+
+
+def words(*shape):
+    out = np.empty(8 * int(np.prod(shape)), np.uint8)
+    _core.stream(bytes(16), 0, 0, out)
+    return out.view(np.uint64).reshape(shape)
+
+
+def products():
+    for m, k, n, threads in [
+        (1000, 1000, 1000, 1),
+        (1000, 1000, 1000, 2),
+        (300, 300, 300, 1),
+        (1000, 100, 8, 1),
+        (100_000, 100, 1, 1),
+        (65, 30, 1, 1),
+    ]:
+        a, b = words(m, k), words(k, n)
+        best, median = measure(lambda a=a, b=b, t=threads: _core.matmul_u64(a, b, t))
+        size = f"({m}×{k})·({k}×{n}), {threads} thread{'s' * (threads > 1)}"
+        yield "matmul", size, m * k * n / best / 1e9, m * k * n / median / 1e9, "GMAC/s"
+
+
+def streams():
+    for size in (1 << 10, 1 << 16, 1 << 20, 1 << 26):
+        out = np.zeros(size, np.uint8)
+        best, median = measure(lambda out=out: _core.stream(bytes(16), 1, 0, out))
+        yield "stream", f"{size:,} B", size / best / 1e9, size / median / 1e9, "GB/s"
+
+
+def packing():
+    x = words(1_000_000)
+    for bits in (7, 24, 64):
+        packed = _core.pack_words(x, bits)
+        pack = measure(lambda bits=bits: _core.pack_words(x, bits))
+        unpack = measure(lambda bits=bits, p=packed: _core.unpack_words(p, len(x), bits))
+        for name, seconds in (("pack", pack), ("unpack", unpack)):
+            best, median = (1e9 * t / len(x) for t in seconds)
+            yield name, f"10^6 words of {bits} bits", best, median, "ns/word"
+
+
+def group():
+    key = _core.PsiKey.random()
+    items = [f"person {i}".encode() for i in range(ITEMS)]
+    points = key.blind(items, b"bench")
+    for name, work in (
+        ("blind", lambda: key.blind(items, b"bench")),
+        ("evaluate", lambda: key.evaluate(points)),
+    ):
+        yield name, f"{ITEMS:,} items", *(t / ITEMS * 1e6 for t in measure(work)), "µs/item"
+
+
+def one_party(barrier):
+    key = _core.PsiKey.random()
+    items = [f"person {i}".encode() for i in range(WHOLE)]
+    barrier.wait()
+    key.evaluate(key.blind(items, b"bench"))
+
+
+def whole():
+    context = get_context("fork")
+    barrier = context.Barrier(3)
+    parties = [context.Process(target=one_party, args=(barrier,)) for _ in range(2)]
+    for party in parties:
+        party.start()
+    barrier.wait()
+    start = time.perf_counter()
+    for party in parties:
+        party.join()
+    seconds = time.perf_counter() - start
+    yield "blind + evaluate", f"{WHOLE:,} items, two processes at once", seconds, seconds, "s"
+
+
+def machine():
+    lines = open("/proc/cpuinfo").read().splitlines() if platform.system() == "Linux" else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = f"{len(models)} × {models[0]}" if models else platform.processor()
+    return {"processor": name, "paths": _core.cpu_features(), "repeats": REPEATS}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Speed of the Rust kernels")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--whole", action="store_true", help="add two whole parties at once")
+    arguments = parser.parse_args()
+    kinds = [products, streams, packing, group, *([whole] if arguments.whole else [])]
+    rows = [row for kind in kinds for row in kind()]
+    if arguments.json:
+        keys = ("kernel", "size", "best", "median", "unit")
+        rows = [dict(zip(keys, row, strict=True)) for row in rows]
+        print(json.dumps({"machine": machine(), "rows": rows}, indent=1, ensure_ascii=False))
+        return
+    print(*(f"{key}: {value}" for key, value in machine().items()), sep="\n")
+    for kernel, size, best, median, unit in rows:
+        print(f"{kernel:17} {size:36} {best:9.2f} best {median:9.2f} median {unit}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+//! The inner loops that need an instruction set of their own. All `unsafe` lives in this folder.
+
+#[cfg(target_arch = "x86_64")]
+mod keystream;
+#[cfg(target_arch = "x86_64")]
+mod matrix;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::{keystream::WideAes, matrix::kernels};
+
+#[cfg(not(target_arch = "x86_64"))]
+mod absent;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use self::absent::{WideAes, kernels};

@@ -1,0 +1,37 @@
+//! What several test files share.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use moiety_core::keys::StreamKey;
+use moiety_core::prg::Prg;
+use moiety_core::{Error, Features};
+
+/// The fields of each line of a vector file, comments left out.
+pub(crate) fn vectors(file: &str) -> impl Iterator<Item = Vec<&str>> {
+    file.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect())
+}
+
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
+    assert!(hex.len().is_multiple_of(2), "{hex}");
+    let byte = |i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex digits");
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+pub(crate) fn array<const N: usize>(hex: &str) -> [u8; N] {
+    bytes(hex).try_into().expect("a vector's field has the field's length")
+}
+
+/// Words that differ between seeds and are the same on each run.
+pub(crate) fn words(seed: u64, n: usize) -> Vec<u64> {
+    let mut out = vec![0; n * 8];
+    let prg = Prg::new(&StreamKey::new(&[3; 16]), Features::PORTABLE);
+    prg.fill(seed, 0, &mut out).expect("a short stream");
+    out.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect()
+}
+
+pub(crate) fn every_path() -> [Features; 3] {
+    [Features::PORTABLE, Features::detect().without_avx512(), Features::detect()]
+}
+
+pub(crate) fn refusal<T>(result: Result<T, Error>) -> Error {
+    result.err().expect("a refusal")
+}

@@ -1,0 +1,72 @@
+"""Inside the enclave: a capsule's plaintext becomes checked columns, or the job is refused."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from moiety.agreement.manifest import Job, Member
+from moiety.errors import DataError
+
+LABEL = "label"
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One party's sealed columns: codes, bins of each, and whether the last bin means missing."""
+
+    codes: dict[str, Codes]
+    counts: dict[str, int]
+    missing: dict[str, bool]
+    label: Codes | None
+
+    def __repr__(self) -> str:
+        return f"Columns({len(self.codes)} columns)"
+
+
+def read_columns(job: Job, member: Member, plaintext: bytes) -> Columns:
+    """The columns in a capsule, checked against the job.
+
+    Raises:
+        DataError: another column than the job's, a code beyond its bins, a label not 0 or 1.
+    """
+    table = _table(member, plaintext)
+    expected = list(member.columns) + ([LABEL] if member.label else [])
+    if table.schema.names != expected:
+        raise DataError(f"{member.name}'s capsule does not hold exactly the job's columns")
+    arrays = {name: _codes(member, table.column(name)) for name in expected}
+    label = arrays.pop(LABEL, None)
+    counts = {name: _fact(table, name, b"bins", 255) for name in arrays}
+    missing = {name: bool(_fact(table, name, b"missing", 1)) for name in arrays}
+    for name, codes in arrays.items():
+        if codes.size and int(codes.max()) >= counts[name]:
+            raise DataError(f"{member.name}'s {name} has a code beyond its {counts[name]} bins")
+    if label is not None and label.size and int(label.max()) > 1:
+        raise DataError(f"{member.name}'s label has a value other than 0 and 1")
+    return Columns(arrays, counts, missing, label)
+
+
+def _table(member: Member, plaintext: bytes) -> pa.Table:
+    try:
+        with pa.ipc.open_stream(plaintext) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise DataError(f"{member.name}'s capsule holds no Arrow table") from error
+    return table
+
+
+def _codes(member: Member, column: pa.ChunkedArray) -> Codes:
+    if column.type != pa.uint8() or column.null_count:
+        raise DataError(f"{member.name}'s capsule has a column that is not of bin codes")
+    return np.ascontiguousarray(column.to_numpy(), dtype=np.uint8)
+
+
+def _fact(table: pa.Table, name: str, key: bytes, most: int) -> int:
+    text = (table.schema.field(name).metadata or {}).get(key, b"")
+    value = int(text) if text.isdigit() and len(text) < 4 else -1
+    if not 0 <= value <= most:
+        raise DataError(f"{name}'s {key.decode()} is not told in its capsule")
+    return value

@@ -1,0 +1,147 @@
+"""A trained model as the words that are secret-shared, and its public shape.
+
+The shape fixes the program. What each party brings to it: its features from bin codes, and its share of
+every array of the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from moiety.errors import DataError
+from moiety.lang.program import Program
+from moiety.learn import scorecard_program, trees_program
+from moiety.learn.scorecard import Scorecard
+from moiety.learn.trees import PaddedTrees
+from moiety.learn.trees_program import CODES, Forest
+from moiety.learn.woe import Codes
+from moiety.ring import Words, encode
+
+BOUND = 32.0
+"""No weight, leaf or intercept is larger: e^32 to one is beyond any credit."""
+
+
+@dataclass(frozen=True)
+class PublicShape:
+    """What all parties know of a model: its kind, and the bins of each party's columns."""
+
+    kind: str
+    counts: tuple[tuple[int, ...], ...]
+    """For each party, the bins of its columns."""
+    missing: tuple[tuple[bool, ...], ...]
+    """For each party, whether a column's last bin means a missing value."""
+    trees: int = 0
+    depth: int = 0
+
+    def to_fields(self) -> dict[str, Any]:
+        """For a message; see SHAPE_SCHEMA."""
+        plain = asdict(self)
+        plain["counts"] = [list(counts) for counts in self.counts]
+        plain["missing"] = [list(flags) for flags in self.missing]
+        return plain
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "PublicShape":
+        """The inverse of `to_fields`."""
+        return cls(
+            fields["kind"],
+            tuple(map(tuple, fields["counts"])),
+            tuple(map(tuple, fields["missing"])),
+            fields["trees"],
+            fields["depth"],
+        )
+
+    def program(self, rows: int, receiver: int) -> Program:
+        """The program that scores so many rows and reveals the scores to `receiver`."""
+        if self.kind == "scorecard":
+            dims = [sum(counts) for counts in self.counts]
+            return scorecard_program.build(rows, dims, receiver=receiver, bound=BOUND)
+        columns, forest = [len(counts) for counts in self.counts], Forest(self.trees, self.depth)
+        return trees_program.build(rows, columns, forest, receiver=receiver, bound=BOUND)
+
+    def features(self, party: int, codes: Mapping[str, Codes]) -> Words:
+        """A party's private operand from its bin codes, in the job's order of columns."""
+        columns = list(codes.values())
+        if self.kind == "scorecard":
+            return _one_hot(columns, self.counts[party])
+        return _with_flags(columns, self.counts[party], self.missing[party])
+
+
+SHAPE_SCHEMA: dict[str, Any] = {
+    "kind": str,
+    "counts": list[list[int]],
+    "missing": list[list[bool]],
+    "trees": int,
+    "depth": int,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class SecretModel:
+    """A model in the clear, as words by input name of its program: exists in the enclave only."""
+
+    shape: PublicShape
+    arrays: dict[str, Words]
+
+    def __repr__(self) -> str:
+        return f"SecretModel({self.shape.kind})"
+
+
+def of_scorecard(card: Scorecard, shape: PublicShape) -> SecretModel:
+    """A scorecard's weights, by party in the job's order of columns."""
+    weights = list(card.weights.values())
+    arrays, begin = {"intercept": _column(np.array([card.intercept]))}, 0
+    for party, counts in enumerate(shape.counts):
+        own = weights[begin : begin + len(counts)]
+        begin += len(counts)
+        if own:
+            arrays[f"weights_{party}"] = _column(np.concatenate(own))
+    return SecretModel(shape, arrays)
+
+
+def of_trees(forest: PaddedTrees, shape: PublicShape) -> SecretModel:
+    """Trees as selections, thresholds and leaves; see `trees_program`."""
+    nodes = forest.feature.size
+    tested, left = forest.feature.reshape(-1), forest.missing_left.reshape(-1)
+    arrays = {
+        "thresholds": forest.threshold.reshape(1, -1).astype(np.uint64) + np.uint64(1),
+        "leaves": _column(forest.leaves.reshape(-1)),
+        "base": _column(np.zeros(1)),
+    }
+    begin = 0
+    for party, counts in enumerate(shape.counts):
+        end = begin + len(counts)
+        chosen = (tested[None, :] == np.arange(begin, end)[:, None]).astype(np.uint64)
+        flags = chosen * np.where(left, 0, CODES).astype(np.uint64)[None, :]
+        if counts:
+            arrays[f"selection_{party}"] = np.concatenate([chosen, flags]).reshape(-1, nodes)
+        begin = end
+    return SecretModel(shape, arrays)
+
+
+def _column(values: np.ndarray[Any, np.dtype[np.float64]]) -> Words:
+    if np.abs(values).max(initial=0.0) > BOUND:
+        raise DataError(
+            f"the trained model has a weight beyond {BOUND:g}",
+            hint="a column predicts the outcome perfectly: check that it is not the outcome itself",
+        )
+    return encode(values, scorecard_program.WEIGHT_BITS).reshape(-1, 1)
+
+
+def _one_hot(columns: list[Codes], counts: tuple[int, ...]) -> Words:
+    rows = len(columns[0])
+    features = np.zeros((rows, sum(counts)), np.uint64)
+    begin = 0
+    for codes, count in zip(columns, counts, strict=True):
+        features[np.arange(rows), begin + codes.astype(np.int64)] = 1
+        begin += count
+    return features
+
+
+def _with_flags(columns: list[Codes], counts: tuple[int, ...], missing: tuple[bool, ...]) -> Words:
+    codes = np.stack(columns, axis=1).astype(np.uint64)
+    last = np.array(counts, np.uint64) - np.uint64(1)
+    flags = (codes == last) & np.array(missing)
+    return np.concatenate([np.where(flags, np.uint64(0), codes), flags.astype(np.uint64)], axis=1)

@@ -1,0 +1,73 @@
+"""A party and the enclave: connect, judge its evidence, release the key, send the capsule."""
+
+import time
+from dataclasses import dataclass
+
+from moiety.agreement.manifest import Job
+from moiety.agreement.signing import public_text_of
+from moiety.enclave.capsule import CapsuleHeader, DataKey, seal
+from moiety.enclave.handshake import ENCLAVE, Demands, attest, release_key
+from moiety.enclave.policy import Accepted
+from moiety.enclave.upload import send_capsule
+from moiety.errors import ConfigError
+from moiety.party.config import Party
+from moiety.wire.channel import Channel
+from moiety.wire.tls import Options, connect_until_attested
+
+PATIENCE = 60.0
+VERSION = 1
+"""Of a data set within one job, which is sealed afresh by each run under a key of its own."""
+
+
+@dataclass(frozen=True)
+class Attested:
+    """An enclave that this party's policy accepted, and the channel that its evidence is bound to."""
+
+    channel: Channel
+    accepted: Accepted
+
+    @property
+    def signing_key(self) -> str:
+        """The key under which this enclave signs, `ed25519:`."""
+        return public_text_of(self.accepted.authentic.binding.claim.signing_key)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its host can see everything."""
+        return not self.accepted.production
+
+
+def meet_enclave(
+    party: Party, job: Job, signatures: dict[str, bytes], options: Options
+) -> Attested:
+    """The job's enclave, once its evidence is authentic, about this channel, and accepted.
+
+    Raises:
+        AttestationFailed: it is not; nothing was released.
+    """
+    if not party.enclave_address:
+        raise ConfigError(f"{party.home / 'party.toml'} names no enclave address")
+    channel = connect_until_attested(
+        party.enclave_address,
+        ENCLAVE,
+        credentials=party.credentials,
+        deadline=PATIENCE,
+        options=options,
+    )
+    channel.step = "attestation"
+    rules = party.rules.enclave
+    demands = Demands(rules.verifier, rules.policy, int(time.time()))
+    accepted = attest(channel, job, signatures=signatures, party=party.name, rules=demands)
+    return Attested(channel, accepted)
+
+
+def deliver(party: Party, job: Job, enclave: Attested, plaintext: bytes) -> int:
+    """Seals the columns under a fresh key, releases the key to the enclave, sends the capsule.
+
+    Returns the capsule's size in bytes.
+    """
+    member = job.member(party.name)
+    header = CapsuleHeader(f"{party.name}/{member.train}", VERSION, job.hash)
+    with DataKey.random() as key:
+        release_key(enclave.channel, enclave.accepted, key, header, party.signing_key)
+        return send_capsule(enclave.channel, seal(plaintext, key, header))

@@ -1,0 +1,232 @@
+"""What a finished run means to its party: the report's content, from what this party holds."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety.agreement.manifest import Job
+from moiety.agreement.record import Record
+from moiety.data.table import Table
+from moiety.enclave.handover import ModelShare
+from moiety.enclave.policy import Accepted
+from moiety.learn.scorecard import fit_scorecard
+from moiety.party.agree import now
+from moiety.party.align import Aligned
+from moiety.party.config import Party
+from moiety.party.costs import latencies, step_costs
+from moiety.party.predict import Scores, Timing
+from moiety.party.seal import Binned
+from moiety.report.assess import column_bins, compare, predictions
+from moiety.report.content import (
+    Check,
+    Comparison,
+    Distribution,
+    Evidence,
+    Header,
+    Learned,
+    PartyReport,
+    PartyRole,
+    RecordReference,
+    Trust,
+)
+from moiety.report.page import write
+from moiety.report.stored import to_json
+from moiety.run.ledger import Row
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What one party holds at the end of a run."""
+
+    party: Party
+    job: Job
+    train: Table
+    chosen: Table
+    aligned: Mapping[str, Aligned]
+    binned: Binned
+    enclave: Accepted
+    share: ModelShare
+    timings: Sequence[Timing]
+    ledger: Sequence[Row]
+    seconds: Mapping[str, float]
+
+    @property
+    def receives(self) -> bool:
+        """Whether this party receives the scores."""
+        return self.job.scores_to == self.party.name
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A run's result at one party: what its report says, and where the page is."""
+
+    report: PartyReport
+    page: Path
+
+
+def conclude(facts: Facts, record: Record) -> Outcome:
+    """Writes the page, its content as JSON, and their digests into the record."""
+    folder = facts.party.job_folder(facts.job)
+    scores = Scores(folder).read() if facts.receives else {}
+    body = {"scores": len(scores), "simulated": facts.share.simulated}
+    record.append("result", body, now())
+    report = _report(facts, scores, record)
+    page = folder / "report.html"
+    write(report, page)
+    (folder / "report.json").write_text(to_json(report), encoding="utf-8")
+    digest = hashlib.sha256(page.read_bytes()).hexdigest()
+    record.append("report", {"page": page.name, "sha256": digest}, now())
+    return Outcome(report, page)
+
+
+def _report(facts: Facts, scores: Mapping[str, float], record: Record) -> PartyReport:
+    predicted, rows = _probabilities(facts, scores)
+    return PartyReport(
+        header=_header(facts),
+        comparison=_comparison(facts, predicted, rows),
+        scores=_distribution(predicted),
+        columns=tuple(
+            column_bins(name, _unit(facts, name), facts.binned.bins[name], codes, _outcomes(facts))
+            for name, codes in facts.binned.codes.items()
+        ),
+        steps=step_costs(facts.ledger, _peer(facts)),
+        learned=_learned(facts, len(scores)),
+        trust=_trust(facts),
+        latencies=latencies(facts.timings),
+        record=RecordReference(
+            record.path.name, facts.party.signing_key.public, record.head, record.lines
+        ),
+    )
+
+
+def _peer(facts: Facts) -> str:
+    return next(name for name in facts.job.names if name != facts.party.name)
+
+
+def _unit(facts: Facts, name: str) -> str:
+    return facts.train.schema.columns[name].unit
+
+
+def _outcomes(facts: Facts) -> npt.NDArray[np.uint8] | None:
+    return facts.binned.label
+
+
+def _header(facts: Facts) -> Header:
+    job = facts.job
+    roles = []
+    for member in job.members:
+        words = ["label holder"] if member.label else []
+        words += ["receives scores"] if job.scores_to == member.name else []
+        words.append(f"brings {len(member.columns)} columns")
+        roles.append(PartyRole(member.name, ", ".join(words)))
+    roles.append(PartyRole("enclave", f"trains and deals; its host is {job.enclave_host}"))
+    return Header(
+        purpose=job.purpose,
+        job_hash=job.hash.hex(),
+        party=facts.party.name,
+        label_holder=job.labelled.name,
+        scores_to=job.scores_to,
+        parties=tuple(roles),
+        date=now(),
+        model=job.model.kind,
+        version=facts.share.digest.hex()[:16],
+        simulated=facts.share.simulated or not facts.enclave.production,
+    )
+
+
+def _probabilities(
+    facts: Facts, scores: Mapping[str, float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """The receiver applies the sigmoid itself; rows are positions among the aligned applicants."""
+    ids = facts.chosen.ids.tolist()
+    rows = np.array([row for row, one in enumerate(ids) if one in scores], dtype=np.int64)
+    logits = np.array([scores[ids[row]] for row in rows.tolist()], dtype=np.float64)
+    return 1 / (1 + np.exp(-logits)), rows
+
+
+def _distribution(predicted: npt.NDArray[np.float64]) -> Distribution | None:
+    return predictions(predicted) if predicted.size else None
+
+
+def _comparison(
+    facts: Facts, predicted: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]
+) -> Comparison | None:
+    """The label holder alone against the joint model, where outcomes became known."""
+    label, outcome = facts.binned.label, facts.chosen.label
+    if label is None or outcome is None or not rows.size:
+        return None
+    counts = {name: bins.count for name, bins in facts.binned.bins.items()}
+    alone = fit_scorecard(facts.binned.codes, counts, label)
+    codes = facts.binned.recode(facts.chosen.take(rows)).codes
+    own = 1 / (1 + np.exp(-alone.logit(codes)))
+    return compare(outcome[rows], own, predicted, holder=facts.party.name.capitalize())
+
+
+def _learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
+    job, rows = facts.job, []
+    for use, aligned in facts.aligned.items():
+        what = {"train": "clients", "score": "applicants"}[use]
+        for name in job.names:
+            other = next(each for each in job.names if each != name)
+            rows.append(
+                Learned(
+                    name,
+                    f"which of its {what} {other} has too",
+                    len(aligned.rows),
+                    "rows must be the same people in the same order",
+                )
+            )
+            sizes = {facts.party.name: aligned.peer_size}
+            size = sizes.get(name, aligned.own_size)
+            rows.append(Learned(name, f"how many {what} {other} brought", 1, f"{size:,}: public"))
+    receives = job.scores_to
+    known = scores if facts.receives else sum(timing.rows for timing in facts.timings)
+    rows.append(Learned(receives, "a score for each applicant", known, "the job's purpose"))
+    shape = sum(len(counts) for counts in facts.share.shape.counts)
+    for name in job.names:
+        rows.append(Learned(name, "the bins of every column", shape, "the model's public shape"))
+        weights = sum(words.size for words in facts.share.arrays.values())
+        rows.append(
+            Learned(name, "one share of the model: uniformly random alone", weights, "to predict")
+        )
+    rows.append(
+        Learned("enclave", "bin codes and labels of common clients", facts.share.rows, "to train")
+    )
+    return tuple(rows)
+
+
+def _trust(facts: Facts) -> Trust:
+    accepted, rules = facts.enclave, facts.party.rules.enclave.policy
+    authentic = accepted.authentic
+    measured = authentic.evidence.report.mr_enclave.hex()
+    evidence = Evidence(
+        tee=authentic.tee,
+        measurement=measured,
+        root=authentic.root_sha256.hex(),
+        tcb_status=authentic.tcb_status,
+        advisories=authentic.advisories,
+        verified_at=datetime.fromtimestamp(authentic.verified_at, UTC),
+    )
+    age = (authentic.verified_at - authentic.collateral_issued) // 86400
+    days = (rules.max_age or 0) // 86400
+    checks = (
+        Check("measurement", f"one of {len(rules.measurements)} admitted", measured[:16], True),
+        Check("TCB status", ", ".join(sorted(rules.tcb_statuses)), authentic.tcb_status, True),
+        Check("collateral's age", f"at most {days} days", f"{age} days", True),
+        Check("debug enclave", "never", "no", True),
+        Check(
+            "simulation",
+            "admitted, its root pinned" if rules.allow_simulation else "never",
+            "SIMULATED" if not authentic.production else "hardware",
+            True,
+        ),
+    )
+    weights = None
+    if facts.share.shape.kind == "scorecard":
+        weights = sum(sum(counts) for counts in facts.share.shape.counts)
+    return Trust(facts.job.enclave_host, evidence, checks, weights)

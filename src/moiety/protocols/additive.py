@@ -1,0 +1,149 @@
+"""Words shared by addition: x = x0 + x1 mod 2^64. Opening, products, reveal.
+
+Semi-honest, two parties and a dealer. What a party receives in an opening is masked by words that
+it does not know, so it is uniform whatever the inputs and however they were shared.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from moiety.protocols.base import Context, Protocol, Tick
+from moiety.protocols.correlations import Array, Correlation, Field
+from moiety.ring import matmul, pack_words, unpack_words
+
+
+@dataclass(frozen=True)
+class Triple(Correlation):
+    """Random a, b and c = a · b, element by element."""
+
+    count: int
+    ring: int = 64
+
+    def _random(self) -> tuple[Field, ...]:
+        return Field((self.count,)), Field((self.count,))
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return (Field((self.count,), self.ring),)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        a, b = random
+        yield a * b
+
+
+@dataclass(frozen=True)
+class MatrixTriple(Correlation):
+    """Random A (m × k), B (k × n) and C = A · B."""
+
+    m: int
+    k: int
+    n: int
+    ring: int = 64
+
+    def _random(self) -> tuple[Field, ...]:
+        return Field((self.m, self.k)), Field((self.k, self.n))
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return (Field((self.m, self.n), self.ring),)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        a, b = random
+        yield matmul(a, b)
+
+
+@dataclass(frozen=True)
+class OwnedProduct(Correlation):
+    """U (m × k) known to `owner`, v (k × n) known to the other, and shares of U · v."""
+
+    owner: int
+    m: int
+    k: int
+    n: int
+    ring: int = 64
+
+    def _random(self) -> tuple[Field, ...]:
+        return Field((self.m, self.k), only=self.owner), Field(
+            (self.k, self.n), only=1 - self.owner
+        )
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return (Field((self.m, self.n), self.ring),)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        u, v = random
+        yield matmul(u, v)
+
+
+def open_words(ctx: Context, *shares: Array, ring: int = 64) -> Protocol[list[Array]]:
+    """The values mod 2^ring, known to every party: all in one message, one round."""
+    flat = np.concatenate([share.reshape(-1) for share in shares])
+    received = yield ctx.to_all(pack_words(flat, ring))
+    for message in received.values():
+        flat = flat + unpack_words(message, flat.size, ring)
+    flat = flat if ring == 64 else flat & np.uint64((1 << ring) - 1)
+    ends = np.cumsum([share.size for share in shares])[:-1]
+    return [
+        part.reshape(share.shape) for part, share in zip(np.split(flat, ends), shares, strict=True)
+    ]
+
+
+def multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:
+    """Beaver: with c = a·b, x·y = c + d·b + a·e + d·e where d = x - a and e = y - b are opened."""
+    a, b, c = (part.reshape(x.shape) for part in ctx.supply.take(Triple(x.size, ring)))
+    d, e = yield from open_words(ctx, x - a, y - b, ring=ring)
+    z: Array = c + d * b + a * e
+    return z + d * e if ctx.first else z
+
+
+def matrix_multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:
+    """Beaver for matrices; d·e is folded into a·e at the first party: two products each."""
+    (m, k), n = x.shape, y.shape[1]
+    a, b, c = ctx.supply.take(MatrixTriple(m, k, n, ring))
+    d, e = yield from open_words(ctx, x - a, y - b, ring=ring)
+    left = a + d if ctx.first else a
+    return c + matmul(d, b) + matmul(left, e)
+
+
+def owned_multiply(
+    ctx: Context, product: OwnedProduct, x: Array | None, y: Array
+) -> Protocol[Array]:
+    """X · Y for X in the clear at its owner and Y shared: one round, one local product each.
+
+    The owner holds U and u, the other v and U·v - u. The owner sends E = X - U, the other sends
+    F = y' - v (y' is its share of Y). The owner's result is X·(y + F) + u, the other's
+    E·v + (U·v - u); they add up to X·y + X·y' - X·v + E·v + U·v = X·Y.
+    """
+    u, v, share = ctx.supply.take(product)
+    other = 1 - ctx.party
+    masked = y - v if x is None else x - u
+    expected = product.m * product.k if x is None else product.k * product.n
+    size = -(-expected * product.ring // 8)
+    received = yield Tick({other: pack_words(masked, product.ring)}, {other: size})
+    opened = unpack_words(received[other], expected, product.ring)
+    if x is None:
+        return matmul(opened.reshape(product.m, product.k), v) + share
+    return matmul(x, y + opened.reshape(y.shape)) + share
+
+
+def reveal(ctx: Context, share: Array, *, to: int, ring: int) -> Protocol[Array | None]:
+    """The value in [-2^(ring-1), 2^(ring-1)) at party `to`, None elsewhere; one round, one way.
+
+    The message is the sender's share mod 2^ring: the result minus the receiver's own share.
+    """
+    if ctx.party != to:
+        yield Tick({to: pack_words(share, ring)})
+        return None
+    received = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size * ring // 8)))
+    total = share.reshape(-1)
+    for message in received.values():
+        total = total + unpack_words(message, share.size, ring)
+    return signed(total, ring).reshape(share.shape)
+
+
+def signed(x: Array, ring: int) -> Array:
+    """The words equal to x mod 2^ring that, read as signed, lie in [-2^(ring-1), 2^(ring-1))."""
+    extended: Array = ((x << np.uint64(64 - ring)).view(np.int64) >> np.int64(64 - ring)).view(
+        np.uint64
+    )
+    return extended

@@ -1,0 +1,108 @@
+"""What a protocol is: a generator that yields one tick per round.
+
+A tick says what is sent to each peer and how many bytes are expected from each; the generator is
+resumed with exactly those bytes. Every party yields every tick, even one in which it is silent.
+Nothing here knows of sockets, clocks or threads.
+"""
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from moiety.errors import PeerMisbehaved
+from moiety.protocols.correlations import Supply
+
+
+@dataclass(frozen=True, repr=False)
+class Tick:
+    """One round as one party sees it; a peer that is absent gets or sends nothing."""
+
+    send: Mapping[int, bytes] = field(default_factory=dict)
+    expect: Mapping[int, int] = field(default_factory=dict)
+
+    def check(self, received: Mapping[int, bytes]) -> None:
+        """Refuses messages of any other size than expected."""
+        for peer in self.expect.keys() | received.keys():
+            size, expected = len(received.get(peer, b"")), self.expect.get(peer, 0)
+            if size != expected:
+                raise PeerMisbehaved(f"party {peer} sent {size} bytes where {expected} were due")
+
+    def __repr__(self) -> str:
+        sent = {peer: len(message) for peer, message in self.send.items()}
+        return f"Tick(send={sent} bytes, expect={dict(self.expect)} bytes)"
+
+
+Received = Mapping[int, bytes]
+T = TypeVar("T")
+Protocol: TypeAlias = Generator[Tick, Received, T]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a protocol may touch: who it is, and the correlations dealt for this step."""
+
+    party: int
+    supply: Supply
+    parties: int = 2
+
+    @property
+    def first(self) -> bool:
+        """True at the one party that adds public terms."""
+        return self.party == 0
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other parties."""
+        return tuple(party for party in range(self.parties) if party != self.party)
+
+    def to_all(self, message: bytes) -> Tick:
+        """The tick in which every party sends every other a message of the same size."""
+        return Tick(dict.fromkeys(self.peers, message), dict.fromkeys(self.peers, len(message)))
+
+
+def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
+    """Runs independent protocols in lock step, so that they share rounds; their results in order.
+
+    A joint message is the parts of the protocols still running, in order. Every party must call
+    this with corresponding protocols.
+    """
+    results: list[Any] = [None] * len(protocols)
+    ticks: dict[int, Tick] = {}
+
+    def advance(index: int, received: Received | None) -> None:
+        try:
+            ticks[index] = protocols[index].send(received)  # type: ignore[arg-type]
+        except StopIteration as end:
+            ticks.pop(index, None)
+            results[index] = end.value
+
+    for index in range(len(protocols)):
+        advance(index, None)
+    while ticks:
+        running = dict(ticks)
+        received = yield _joint(running.values())
+        for index, part in zip(running, _parts(running.values(), received), strict=True):
+            advance(index, part)
+    return results
+
+
+def _joint(ticks: Iterable[Tick]) -> Tick:
+    send: dict[int, list[bytes]] = {}
+    expect: dict[int, int] = {}
+    for tick in ticks:
+        for peer, message in tick.send.items():
+            send.setdefault(peer, []).append(message)
+        for peer, size in tick.expect.items():
+            expect[peer] = expect.get(peer, 0) + size
+    return Tick({peer: b"".join(messages) for peer, messages in send.items()}, expect)
+
+
+def _parts(ticks: Iterable[Tick], received: Received) -> Iterable[Received]:
+    """Each protocol's part of the joint messages."""
+    begin = dict.fromkeys(received, 0)
+    for tick in ticks:
+        part = {}
+        for peer, size in tick.expect.items():
+            part[peer] = received[peer][begin[peer] : begin[peer] + size]
+            begin[peer] += size
+        yield part

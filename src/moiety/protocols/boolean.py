@@ -1,0 +1,147 @@
+"""Bits shared by exclusive or: products with a common factor, and bits times words.
+
+In memory a bit is a uint8 of 0 or 1; in a message bits are packed, the last byte padded with 0.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moiety.protocols.base import Context, Protocol, Tick
+from moiety.protocols.correlations import Array, Correlation, Field, bit_field
+from moiety.ring import pack_bits, pack_words, unpack_bits, unpack_words
+
+
+@dataclass(frozen=True)
+class BitTriples(Correlation):
+    """Random a and b_j, and c_j = a · b_j where b_j meets the first lengths[j] bits of a.
+
+    The products share the factor a, so m products of n bits open (1 + m)·n bits, not 2·m·n.
+    """
+
+    lengths: tuple[int, ...]
+
+    def _random(self) -> tuple[Field, ...]:
+        return tuple(map(bit_field, (self.lengths[0], *self.lengths)))
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return tuple(map(bit_field, self.lengths))
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        a, *others = random
+        return (a[: b.size] & b for b in others)
+
+
+@dataclass(frozen=True)
+class BitWord(Correlation):
+    """A random bit, shared by exclusive or and by addition."""
+
+    count: int
+
+    def _random(self) -> tuple[Field, ...]:
+        return (bit_field(self.count),)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return (Field((self.count,)),)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        yield random[0].astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class BitScale(Correlation):
+    """Random bits r and words b of shapes that broadcast to `shape`; r as words, and r · b."""
+
+    bits: tuple[int, ...]
+    words: tuple[int, ...]
+    shape: tuple[int, ...]
+    ring: int = 64
+
+    def _random(self) -> tuple[Field, ...]:
+        return bit_field(*self.bits), Field(self.words)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return Field(self.bits, self.ring), Field(self.shape, self.ring)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        bits, b = random
+        return bits.astype(np.uint64), np.where(bits, b, np.uint64(0))
+
+
+def open_bits(ctx: Context, *shares: Array) -> Protocol[list[Array]]:
+    """The bits, known to every party: all in one message, one round."""
+    flat = np.concatenate([share.reshape(-1) for share in shares])
+    received = yield ctx.to_all(pack_bits(flat))
+    for message in received.values():
+        flat = flat ^ unpack_bits(message, flat.size)
+    ends = np.cumsum([share.size for share in shares])[:-1]
+    return [
+        part.reshape(share.shape) for part, share in zip(np.split(flat, ends), shares, strict=True)
+    ]
+
+
+def reveal(ctx: Context, share: Array, *, to: int) -> Protocol[Array | None]:
+    """The bits at party `to`, None elsewhere; the message is the sender's share."""
+    if ctx.party != to:
+        yield Tick({to: pack_bits(share)})
+        return None
+    received = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size // 8)))
+    total = share.reshape(-1)
+    for message in received.values():
+        total = total ^ unpack_bits(message, share.size)
+    return total.reshape(share.shape)
+
+
+def products(ctx: Context, factor: Array, others: Sequence[Array]) -> Protocol[list[Array]]:
+    """The products factor · other_j of flat bit arrays; one round.
+
+    An other of n bits meets the first n bits of the factor. With c = a·b: x·y = c ^ d·b ^ a·e ^ d·e
+    where d = x ^ a, for all products alike, and e = y ^ b are opened.
+    """
+    lengths = tuple(other.size for other in others)
+    a, *rest = ctx.supply.take(BitTriples(lengths))
+    bs, cs = rest[: len(others)], rest[len(others) :]
+    d, *es = yield from open_bits(
+        ctx, factor ^ a, *(y ^ b for y, b in zip(others, bs, strict=True))
+    )
+    left = a ^ d if ctx.first else a
+    return [
+        c ^ (d[: b.size] & b) ^ (left[: b.size] & e) for b, c, e in zip(bs, cs, es, strict=True)
+    ]
+
+
+def to_words(ctx: Context, bit: Array) -> Protocol[Array]:
+    """The bit as a word: with a dealt bit r, d = bit ^ r is opened, and bit = d + (1 - 2d)·r."""
+    flat = bit.reshape(-1)
+    r, word = ctx.supply.take(BitWord(flat.size))
+    (d,) = yield from open_bits(ctx, flat ^ r)
+    return unmasked(ctx, d, word).reshape(bit.shape)
+
+
+def scale(ctx: Context, bits: Array, x: Array, *, ring: int = 64) -> Protocol[Array]:
+    """The products bits · x for words x, broadcasting; one round, each bit and word opened once.
+
+    d = bits ^ r and e = x - b are opened. bits·x = s·e + bits·b, where s are the bits as words,
+    s = d + (1 - 2d)·r, and bits·b = r·b, or b - r·b where d is 1.
+    """
+    shape = np.broadcast_shapes(bits.shape, x.shape)
+    r, b, words, product = ctx.supply.take(BitScale(bits.shape, x.shape, shape, ring))
+    d, e = yield from _open_both(ctx, bits ^ r, x - b, ring)
+    return unmasked(ctx, d, words) * e + np.where(d, b - product, product)
+
+
+def _open_both(ctx: Context, bits: Array, words: Array, ring: int) -> Protocol[tuple[Array, Array]]:
+    """Opens bits and words in one message, each part padded to bytes."""
+    message = pack_bits(bits) + pack_words(words, ring)
+    received = yield ctx.to_all(message)
+    border = -(-bits.size // 8)
+    for other in received.values():
+        bits = bits ^ unpack_bits(other[:border], bits.size).reshape(bits.shape)
+        words = words + unpack_words(other[border:], words.size, ring).reshape(words.shape)
+    return bits, words
+
+
+def unmasked(ctx: Context, d: Array, word: Array) -> Array:
+    """Shares of d + (1 - 2d)·word for public bits d."""
+    return np.where(d, np.uint64(ctx.first) - word, word)

@@ -1,0 +1,112 @@
+"""x / 2^shift: exactly rounded down, or cheaper and wrong by at most one unit in the last place.
+
+Shifting one's own share is not offered: it fails by 2^(64-shift) with probability |x| / 2^63.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from moiety.protocols.additive import open_words
+from moiety.protocols.base import Context, Protocol
+from moiety.protocols.boolean import to_words
+from moiety.protocols.comparison import DIGIT, below, table_fields, tables
+from moiety.protocols.correlations import Array, Correlation, Field, bit_field
+from moiety.ring import pack_bits, unpack_bits
+
+
+@dataclass(frozen=True)
+class FloorMask(Correlation):
+    """r uniform mod 2^ring; r >> shift, its top bit, and the tables of its low `shift` bits."""
+
+    count: int
+    ring: int
+    shift: int
+    digit: int = DIGIT
+
+    def _random(self) -> tuple[Field, ...]:
+        return (Field((self.count,), self.ring),)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        top = Field((self.count,), 64 - self.ring + self.shift)
+        return Field((self.count,)), top, *table_fields(self.count, self.shift, self.digit)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        (r,) = random
+        yield r >> np.uint64(self.shift)
+        yield r >> np.uint64(self.ring - 1)
+        yield from tables(r, self.shift, self.digit)
+
+
+def floor(ctx: Context, x: Array, ring: int, shift: int, digit: int = DIGIT) -> Protocol[Array]:
+    """Shares of ⌊x / 2^shift⌋ for flat x with |x| < 2^(ring-2); exact.
+
+    With x' = x + 2^(ring-2), so that 0 ≤ x' < 2^(ring-1), c = x' + r mod 2^ring is opened.
+    x' = c - r + 2^ring·[wrap], and since x' has one bit less than r, it wraps exactly when the top
+    bit of r is 1 and that of c is 0. So
+    ⌊x' / 2^shift⌋ = (c >> shift) - (r >> shift) - [c < r on the low bits] + 2^(ring-shift)·[wrap].
+    """
+    r, high, top, *shares = ctx.supply.take(FloorMask(x.size, ring, shift, digit))
+    offset = np.uint64(1 << (ring - 2)) if ctx.first else np.uint64(0)
+    (c,) = yield from open_words(ctx, x + offset + r, ring=ring)
+    low = yield from below(ctx, c, shares, shift, digit)
+    borrow = yield from to_words(ctx, low)
+    wrap = np.where(c >> np.uint64(ring - 1), np.uint64(0), top << np.uint64(ring - shift))
+    y: Array = wrap - high - borrow
+    return y + (c >> np.uint64(shift)) - np.uint64(1 << (ring - 2 - shift)) if ctx.first else y
+
+
+@dataclass(frozen=True)
+class WrapProduct(Correlation):
+    """A bit known to party 0, a bit known to party 1, and shares of their product mod 2^shift."""
+
+    count: int
+    shift: int
+
+    def _random(self) -> tuple[Field, ...]:
+        return bit_field(self.count, only=0), bit_field(self.count, only=1)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return (Field((self.count,), self.shift),)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        a, b = random
+        yield (a & b).astype(np.uint64)
+
+
+def approximate(ctx: Context, x: Array, shift: int) -> Protocol[Array]:
+    """Shares of ⌊x / 2^shift⌋ or that plus 1, for flat x with |x| < 2^62; one bit each way.
+
+    With x' = x + 2^62 < 2^63, the shares' sum wraps exactly unless both top bits are 0, and
+    x' >> shift = (x0 >> shift) + (x1 >> shift) - 2^(64-shift)·[wrap] + carry of the low bits.
+    The carry is not computed: 1 stands for it. It depends on x and on a share that one party
+    knows, so a value made from this result must not be revealed.
+    [wrap] = 1 - p·q where p and q are the parties' negated top bits; with dealt bits a (party 0's)
+    and b (party 1's), d = p ^ a and e = q ^ b are opened, and p·q follows from shares of a·b.
+
+    Source: Guo et al., USENIX Security 2025 (ePrint 2025/200), with a dealer in place of OT.
+    """
+    a, b, product = ctx.supply.take(WrapProduct(x.size, shift))
+    mine = a if ctx.first else b
+    share = x + np.uint64(1 << 62) if ctx.first else x
+    opened = (share >> np.uint64(63)).astype(np.uint8) ^ np.uint8(1) ^ mine
+    received = yield ctx.to_all(pack_bits(opened))
+    (peer,) = ctx.peers
+    theirs = unpack_bits(received[peer], x.size)
+    both = _both_clear(ctx, opened, theirs, mine, product)
+    y = (share >> np.uint64(shift)) + (both << np.uint64(64 - shift))
+    # minus 2^(64-shift) for the wrap, minus the offset, plus 1 for the carry
+    public = (1 << 64) + 1 - (1 << (64 - shift)) - (1 << (62 - shift))
+    return y + np.uint64(public % (1 << 64)) if ctx.first else y
+
+
+def _both_clear(ctx: Context, opened: Array, theirs: Array, mine: Array, product: Array) -> Array:
+    """Shares of p·q = (a ^ d)·(b ^ e): a·b, a - a·b, b - a·b or 1 - a - b + a·b by d and e.
+
+    `opened` is this party's d or e, `theirs` the other's, `mine` its a or b.
+    """
+    known, constant = mine.astype(np.uint64), np.uint64(ctx.first)
+    kept = np.where(theirs, known - product, product)
+    negated = np.where(theirs, constant - known + product, np.negative(product))
+    return np.where(opened, negated, kept)

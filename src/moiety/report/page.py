@@ -1,0 +1,142 @@
+"""A party's report as one HTML file: no script, no reference to anything outside it."""
+
+import base64
+import hashlib
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from moiety.errors import UsageError
+from moiety.report import charts, statements, svg, text
+from moiety.report.content import Comparison, PartyReport, Tenth, Traffic
+
+_FILTERS = (
+    text.count,
+    text.decimal,
+    text.signed,
+    text.percent,
+    text.uplift,
+    text.power,
+    text.seconds,
+    text.size,
+    text.moment,
+    text.strength,
+    text.listing,
+)
+
+
+def render(report: PartyReport) -> str:
+    """The page. Its policy (CSP) allows nothing but its own style sheet, named by hash."""
+    environment = _environment()
+    style = environment.get_template("page.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("page.html").render(
+        report=report,
+        header=report.header,
+        style_hash=f"sha256-{digest}",
+        simulated=statements.SIMULATED,
+        verdict=statements.verdict(report.comparison) if report.comparison else None,
+        interval=statements.interval(report.comparison) if report.comparison else "",
+        no_performance=statements.no_performance(report.header),
+        bins_explained=statements.bins_explained(report.header),
+        statements=statements.trust(report),
+        figures=_figures(report.comparison) if report.comparison else (),
+        tenths=_tenths(report.comparison) if report.comparison else (),
+        scores=_scores(report),
+        balance=svg.balance,
+        woe_limit=_woe_limit(report),
+        total=_total(report),
+    )
+
+
+def write(report: PartyReport, path: Path) -> None:
+    """Writes the page to a file that only its owner can read, in place of an older one."""
+    try:
+        path.touch(mode=0o600)
+        path.write_text(render(report), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the report {path}: {error.strerror}") from error
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("moiety.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=svg.shown,
+    )
+    environment.filters.update({each.__name__: each for each in _FILTERS})
+    return environment
+
+
+def _figures(found: Comparison) -> tuple[tuple[str, str, Markup], ...]:
+    """Title, how to read it, chart."""
+    alone, joint = found.alone, found.joint
+    pair = (alone.distribution, joint.distribution)
+    top = charts.highest_share(*pair)
+    return (
+        ("ROC", "The further towards the upper left, the better.", charts.roc(found)),
+        (
+            "Calibration",
+            "On the diagonal, predictions come true. Bars: 95 % intervals.",
+            charts.calibration(found),
+        ),
+        (
+            f"KS: {alone.name}",
+            "KS is the widest gap between the curves.",
+            charts.ks("ks-alone", alone),
+        ),
+        (f"KS: {joint.name}", "The same applicants, joint ranking.", charts.ks("ks-joint", joint)),
+        (
+            f"Predictions: {alone.name}",
+            "The less the groups overlap, the better.",
+            charts.distribution("predictions-alone", alone.name, pair[0], top),
+        ),
+        (
+            f"Predictions: {joint.name}",
+            "Each group is drawn as a share of itself.",
+            charts.distribution("predictions-joint", joint.name, pair[1], top),
+        ),
+        (
+            "Bad rate by tenth",
+            "A good ranking falls steeply from left to right.",
+            charts.tenths(found),
+        ),
+        (
+            "Capture",
+            "Share of all bad applicants among those refused first.",
+            charts.capture(found),
+        ),
+    )
+
+
+def _tenths(found: Comparison) -> tuple[tuple[Tenth | None, Tenth | None], ...]:
+    return tuple(zip_longest(found.alone.tenths, found.joint.tenths))
+
+
+def _scores(report: PartyReport) -> Markup | None:
+    if report.scores is None:
+        return None
+    top = charts.highest_share(report.scores)
+    return charts.distribution("scores", "the applicants", report.scores, top)
+
+
+def _woe_limit(report: PartyReport) -> float:
+    bins = (each for column in report.columns for each in column.bins)
+    return max((abs(each.woe) for each in bins if each.woe is not None), default=0.0)
+
+
+def _total(report: PartyReport) -> tuple[Traffic, float]:
+    measured = [step.measured for step in report.steps]
+    traffic = Traffic(
+        sum(each.rounds for each in measured),
+        sum(each.sent for each in measured),
+        sum(each.received for each in measured),
+    )
+    return traffic, sum(step.seconds for step in report.steps)

@@ -1,0 +1,126 @@
+"""The sentences of a report: what the numbers mean, and what is and is not protected."""
+
+from dataclasses import dataclass
+
+from moiety.report.content import HARDLY_WORTH, Comparison, Header, PartyReport
+from moiety.report.text import count, decimal, listing, percent, signed, uplift
+
+SIMULATED = (
+    "The enclave of this job was an ordinary process whose evidence is signed under a simulation "
+    "root: there is no confidentiality from the host that ran it."
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A title and what stands behind it; `kind` is good, poor or plain."""
+
+    title: str
+    text: str
+    kind: str = "plain"
+
+
+def verdict(found: Comparison) -> Statement:
+    """Whether joining was worth it, judged by KS on the applicants that both parties know."""
+    before, after, rise = found.alone.ks, found.joint.ks, found.ks_uplift
+    moved = f"KS goes from {decimal(before)} to {decimal(after)} ({uplift(rise)})"
+    where = f"on the {count(found.applicants)} new applicants that both parties know"
+    if after <= before:
+        return Statement("Joining does not help here", f"{moved} {where}.", "poor")
+    if found.auc_interval is not None and found.auc_interval[0] <= 0:
+        text = f"{moved} {where}, but the rise in AUC cannot be told from chance."
+        return Statement("Joining is hardly worth it here", text, "poor")
+    if rise < HARDLY_WORTH:
+        text = f"{moved} {where}, less than the {percent(HARDLY_WORTH, 0)} that repay the effort."
+        return Statement("Joining is hardly worth it here", text, "poor")
+    return Statement("Joining is worth it here", f"{moved} {where}.", "good")
+
+
+def interval(found: Comparison) -> str:
+    """How sure the rise in AUC is."""
+    if found.auc_interval is None:
+        return ""
+    rise = found.joint.auc - found.alone.auc
+    low, high = (signed(bound) for bound in found.auc_interval)
+    return f"The rise in AUC is {signed(rise)}; its 95 % interval is {low} to {high}."
+
+
+def no_performance(header: Header) -> str:
+    """Why this page has no figures on how well the models rank."""
+    if header.party == header.label_holder:
+        return (
+            "How well the models rank cannot be said: the outcomes of the new applicants are not "
+            "yet known, or all alike."
+        )
+    return (
+        f"How well the models rank is not in this report: outcomes stay with {header.label_holder} "
+        f"and scores are revealed to {header.scores_to} only."
+    )
+
+
+def bins_explained(header: Header) -> str:
+    """What the tables of own columns show, and what this party cannot have."""
+    cut = "Bins are cut at quantiles of the party's own aligned rows, without looking at outcomes. "
+    if header.party == header.label_holder:
+        return cut + (
+            "WOE = ln(share of all the bad / share of all the good) in a bin: above zero is "
+            "riskier than the average. IV sums how far the two shares differ over the bins."
+        )
+    return cut + (
+        f"Bad rates and WOE come from {header.label_holder}'s outcomes, which {header.party} does "
+        f"not hold. Bin by bin they would tell it about outcomes of its own clients, so it gets "
+        f"ranges and counts only."
+    )
+
+
+def trust(report: PartyReport) -> tuple[Statement, ...]:
+    """What this job's protection rests on, and where it ends."""
+    attested = report.trust is not None and report.trust.evidence is not None
+    enclave = (_broken_enclave(report),) if attested else ()
+    return (*enclave, _semi_honest(report), _scores(report), _not_hidden())
+
+
+def _broken_enclave(report: PartyReport) -> Statement:
+    parties = listing(role.name for role in report.header.parties)
+    return Statement(
+        "If the enclave is broken",
+        f"It held the training rows, that is the binned columns of {parties} and the outcomes, and "
+        f"the model: whoever breaks it learns those. It also dealt the randomness of the "
+        f"predictions, so together with one party it learns the other's applicants too, and alone "
+        f"it can falsify results. A host that is a party counts as that party.",
+    )
+
+
+def _semi_honest(report: PartyReport) -> Statement:
+    parties = listing(role.name for role in report.header.parties)
+    return Statement(
+        "Semi-honest parties",
+        f"Predictions are secure as long as {parties} run the agreed protocol, however closely "
+        f"each studies what it receives. A party that deviates may learn the other's inputs or "
+        f"change scores, and nothing here would notice.",
+    )
+
+
+def _scores(report: PartyReport) -> Statement:
+    header, weights = report.header, report.trust.weights if report.trust else None
+    if weights is None:
+        solved = "Many scores of chosen applicants trace the model's splits. "
+    else:
+        solved = (
+            f"A scorecard is linear: {count(weights + 1)} scores of freely chosen applicants are "
+            f"enough to solve for its {count(weights)} weights and its constant. "
+        )
+    return Statement(
+        "What scores give away",
+        f"Every score tells {header.scores_to} something about the model and about the other "
+        f"party's columns of that applicant; this remains, however it is computed. {solved}Both "
+        f"parties therefore allow one score per id and model version.",
+    )
+
+
+def _not_hidden() -> Statement:
+    return Statement(
+        "Not hidden",
+        "Numbers of rows, shapes, message sizes and times. Attacks on the processor itself "
+        "(side channels, probes on its memory bus) are outside of what evidence can rule out.",
+    )

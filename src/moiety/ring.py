@@ -1,0 +1,112 @@
+"""Words modulo 2^64 and bits: fixed point, packing, products, keyed streams; over the Rust core."""
+
+import hmac
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety import _core
+from moiety.errors import DataError, InternalError, PeerMisbehaved
+
+Words = npt.NDArray[np.uint64]
+Bits = npt.NDArray[np.uint8]
+
+KEY = 16
+WORD = 8
+
+
+def encode(values: npt.ArrayLike, fraction: int) -> Words:
+    """round(x · 2^fraction) mod 2^64, to nearest and ties to even.
+
+    Raises:
+        DataError: a value is not finite, or |x| ≥ 2^(62 - fraction).
+    """
+    reals = np.asarray(values, dtype=np.float64)
+    limit = 2.0 ** (62 - fraction)
+    if not np.isfinite(reals).all() or (np.abs(reals) >= limit).any():
+        raise DataError(
+            f"a value is not finite, or not below {limit:g} with {fraction} fraction bits",
+            hint="clip the column, or use fewer fraction bits",
+        )
+    return np.rint(np.ldexp(reals, fraction)).astype(np.int64).view(np.uint64)
+
+
+def decode(words: Words, fraction: int) -> npt.NDArray[np.float64]:
+    """The real number that each word, read as signed, stands for; exact below 2^53 units."""
+    return np.ldexp(words.view(np.int64).astype(np.float64), -fraction)
+
+
+def matmul(a: Words, b: Words) -> Words:
+    """The product of two matrices mod 2^64."""
+    return _core.matmul_u64(np.ascontiguousarray(a), np.ascontiguousarray(b))
+
+
+def pack_words(x: Words, bits: int) -> bytes:
+    """Each word's low `bits` bits, one after the other, in ⌈n·bits / 8⌉ bytes."""
+    return _core.pack_words(np.ascontiguousarray(x).reshape(-1), bits)
+
+
+def unpack_words(data: bytes, count: int, bits: int) -> Words:
+    """The inverse of `pack_words`; PeerMisbehaved for another length or set trailing bits."""
+    try:
+        return _core.unpack_words(data, count, bits)
+    except ValueError as error:
+        raise PeerMisbehaved(f"a message of packed words is malformed: {error}") from None
+
+
+def pack_bits(x: Bits) -> bytes:
+    """Bits, each a byte 0 or 1, as ⌈n / 8⌉ bytes, the first lowest."""
+    return np.packbits(x.reshape(-1), bitorder="little").tobytes()
+
+
+def unpack_bits(data: bytes, count: int, *, strict: bool = True) -> Bits:
+    """The inverse of `pack_bits`; PeerMisbehaved for another length or, if strict, set padding."""
+    if len(data) != math.ceil(count / 8):
+        raise PeerMisbehaved(f"{len(data)} bytes where {count} bits are due")
+    if strict and count % 8 and data[-1] >> (count % 8):
+        raise PeerMisbehaved("the padding of a message of bits is not zero")
+    raw = np.frombuffer(data, np.uint8)
+    return np.unpackbits(raw, count=count, bitorder="little")
+
+
+def derive(key: bytes, label: bytes) -> bytes:
+    """A 16-byte key: HMAC-SHA256 of a domain and the label under `key`, cut to 16 bytes.
+
+    Keys of different labels are as good as independent; none tells `key` or another.
+    """
+    _check_key(key)
+    return hmac.digest(key, b"moiety derive v1\0" + label, "sha256")[:KEY]
+
+
+def _check_key(key: bytes) -> None:
+    if len(key) != KEY:
+        raise InternalError(f"a stream's key has {KEY} bytes, not {len(key)}")
+
+
+class Stream:
+    """A keystream, AES-128 in counter mode under (key, stream id), read from the front.
+
+    Two parties with the same key read the same bytes; without it they look uniform.
+    """
+
+    def __init__(self, key: bytes, stream: int) -> None:
+        _check_key(key)
+        self._key, self._stream, self._at = key, stream, 0
+
+    def bytes(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        return self._read(count).tobytes()
+
+    def words(self, count: int) -> Words:
+        """The next `count` words."""
+        return self._read(WORD * count).view(np.uint64)
+
+    def _read(self, count: int) -> Bits:
+        out = np.empty(count, np.uint8)
+        _core.stream(self._key, self._stream, self._at, out)
+        self._at += count
+        return out
+
+    def __repr__(self) -> str:
+        return f"Stream({self._stream}, at {self._at})"

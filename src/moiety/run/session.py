@@ -1,0 +1,140 @@
+"""Drives one party's side of programs and protocols over a channel, and keeps the ledger."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from moiety.errors import MaterialError, PeerMisbehaved, PolicyRefused
+from moiety.lang.cost import Cost, both_ways
+from moiety.lang.primitive import Array
+from moiety.lang.program import Level, Program
+from moiety.protocols import intersection
+from moiety.protocols.base import Protocol, Received, Tick
+from moiety.protocols.intersection import Alignment, Limits
+from moiety.run.dealing import LOT, Material
+from moiety.run.execute import Execution
+from moiety.run.ledger import Row, Traffic
+from moiety.wire.channel import Channel
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+HASH = 32
+
+
+def quiet(done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+class Session:
+    """One party's end of two-party runs over a channel to its peer; `party` is 0 or 1."""
+
+    def __init__(self, channel: Channel, party: int) -> None:
+        self.channel, self.party, self.peer = channel, party, 1 - party
+        self.ledger: list[Row] = []
+        self._lots: set[bytes] = set()
+
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, Array],
+        material: Material,
+        *,
+        receivers: Collection[int],
+        progress: Progress = quiet,
+    ) -> dict[str, Array]:
+        """The outputs that this party holds.
+
+        Before anything that depends on an input is sent: the program may reveal to `receivers`
+        only, the material is spent, and the peer shows the same program and the same lot.
+        """
+        strangers = program.receivers - set(receivers)
+        if strangers:
+            raise PolicyRefused(f"the program reveals to parties {sorted(strangers)}, unpermitted")
+        if material.lot in self._lots:
+            raise MaterialError("this lot of correlated randomness was used before in this session")
+        execution = Execution(program, self.party, inputs, material)
+        self._lots.add(material.lot)
+        self._meet(program, material)
+        for done, level in enumerate(program.levels, 1):
+            self._level(program, execution, level)
+            progress(done, len(program.levels))
+        return execution.outputs()
+
+    def intersect(
+        self, items: Sequence[bytes], domain: bytes, limits: Limits, *, progress: Progress = quiet
+    ) -> Alignment:
+        """This party's rows whose items the peer has too; see `protocols.intersection`."""
+        protocol = intersection.intersect(self.party, items, domain, limits, progress=progress)
+        return self.drive(
+            protocol,
+            step="align",
+            way="ristretto255",
+            predict=lambda found: Cost(tuple(intersection.rounds(found.sizes))),
+        )
+
+    def drive(
+        self, protocol: Protocol[T], *, step: str, way: str, predict: Callable[[T], Cost]
+    ) -> T:
+        """The protocol's result; its traffic must be what `predict` says of the result's sizes."""
+        began, before = time.perf_counter(), self.channel.totals
+        result, rounds = self._complete(protocol)
+        seconds, after = time.perf_counter() - began, self.channel.totals
+        sent = after.sent_bytes - before.sent_bytes
+        measured = Traffic(rounds, sent, after.received_bytes - before.received_bytes)
+        row = Row(step, way, Traffic.of(predict(result), self.party), measured, seconds)
+        row.check()
+        self.ledger.append(row)
+        return result
+
+    def _complete(self, protocol: Protocol[T]) -> tuple[T, int]:
+        """The result, and the number of rounds that it took."""
+        rounds, received = 0, None
+        while True:
+            try:
+                tick = next(protocol) if received is None else protocol.send(received)
+            except StopIteration as end:
+                result: T = end.value
+                return result, rounds
+            received, rounds = self._exchange(tick), rounds + 1
+
+    def _exchange(self, tick: Tick) -> Received:
+        expected = tick.expect.get(self.peer, 0)
+        received = {self.peer: self.channel.exchange(tick.send.get(self.peer, b""), expected)}
+        tick.check(received)
+        return received
+
+    def _meet(self, program: Program, material: Material) -> None:
+        """Both parties must be about to run the same program with parts of the same lot."""
+        greeting = Cost((both_ways(8 * (HASH + LOT)),))
+        theirs = self.drive(
+            self._greet(program.hash + material.lot),
+            step="agree on program and lot",
+            way="compare hashes",
+            predict=lambda _: greeting,
+        )
+        if theirs[:HASH] != program.hash:
+            raise PeerMisbehaved(
+                f"{self.channel.peer} is about to run another program than ours",
+                hint="compare the job's hash and the version of moiety on both sides",
+            )
+        if theirs[HASH:] != material.lot:
+            raise MaterialError(f"{self.channel.peer} holds another lot of correlated randomness")
+
+    def _greet(self, message: bytes) -> Protocol[bytes]:
+        received = yield Tick({self.peer: message}, {self.peer: len(message)})
+        return received[self.peer]
+
+    def _level(self, program: Program, execution: Execution, level: Level) -> None:
+        steps = [step for index, step in program.steps() if index in level.interactive]
+        self.drive(
+            execution.level(level),
+            step=counted([step.primitive.name for step in steps]) or "prepare",
+            way=counted([step.way.name for step in steps]) or "linear",
+            predict=lambda _: level.cost,
+        )
+
+
+def counted(names: Sequence[str]) -> str:
+    """The names, each once, with its number if there are several."""
+    numbers = {name: names.count(name) for name in names}
+    return ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in numbers.items())

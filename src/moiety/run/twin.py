@@ -1,0 +1,136 @@
+"""All parties in one thread, in memory: for tests and rehearsals, with each party's view recorded.
+
+Here, and only here, a seed may replay the correlated randomness.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moiety.errors import InternalError
+from moiety.lang.cost import Cost, Link
+from moiety.lang.primitive import Array, Example, Primitive, Way
+from moiety.lang.program import Input, Program, Step
+from moiety.lang.types import BIT, SHARED, Private
+from moiety.protocols.base import Protocol, Tick
+from moiety.ring import derive
+from moiety.run import dealing
+from moiety.run.dealing import Material
+from moiety.run.execute import Execution
+
+PARTIES = 2
+Messages = dict[Link, bytes]
+
+
+@dataclass(frozen=True, repr=False)
+class Transcript:
+    """What the parties returned, and the messages of each round."""
+
+    results: list[Any]
+    rounds: list[Messages]
+
+    @property
+    def cost(self) -> Cost:
+        """What was sent, measured."""
+        sizes = ({link: len(data) for link, data in messages.items()} for messages in self.rounds)
+        return Cost(tuple(sizes))
+
+    def view(self, party: int) -> list[bytes]:
+        """The messages that one party received, in order."""
+        return [
+            data for messages in self.rounds for (_, to), data in messages.items() if to == party
+        ]
+
+
+def lockstep(protocols: Sequence[Protocol[Any]]) -> Transcript:
+    """Runs the parties' sides of one protocol; refuses wrong sizes and unequal endings."""
+    rounds: list[Messages] = []
+    received: list[dict[int, bytes] | None] = [None] * len(protocols)
+    while True:
+        states = [_advance(*pair) for pair in zip(protocols, received, strict=True)]
+        ticks = [state for state in states if isinstance(state, Tick)]
+        if not ticks:
+            return Transcript([state.value for state in states if isinstance(state, Ended)], rounds)
+        if len(ticks) < len(protocols):
+            raise InternalError("one party's protocol ended before another's")
+        rounds.append(_messages(ticks))
+        received = [_inbox(party, tick, rounds[-1]) for party, tick in enumerate(ticks)]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A party's protocol has returned `value`."""
+
+    value: Any
+
+
+def _advance(protocol: Protocol[Any], received: dict[int, bytes] | None) -> Tick | Ended:
+    try:
+        return next(protocol) if received is None else protocol.send(received)
+    except StopIteration as end:
+        return Ended(end.value)
+
+
+def _messages(ticks: Sequence[Tick]) -> Messages:
+    return {
+        (party, peer): data for party, tick in enumerate(ticks) for peer, data in tick.send.items()
+    }
+
+
+def _inbox(party: int, tick: Tick, messages: Messages) -> dict[int, bytes]:
+    inbox = {source: data for (source, to), data in messages.items() if to == party}
+    tick.check(inbox)
+    return inbox
+
+
+def alone(primitive: Primitive, way: Way, example: Example, *, copies: int = 1) -> Program:
+    """The program of one way of one primitive; copies of the step are independent."""
+    inputs = [Input(f"x{index}", type) for index, type in enumerate(example.types)]
+    result = primitive.rule(*example.types, **example.parameters)
+    step = Step(primitive, way, tuple(range(len(inputs))), example.parameters, result)
+    outputs = {f"y{copy}": len(inputs) + copy for copy in range(copies)}
+    return Program(way.profile, (*inputs, *[step] * copies), outputs)
+
+
+def split(program: Program, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], ...]:
+    """What each party brings: its own inputs in the clear, and random shares of shared ones."""
+    brought: tuple[dict[str, Array], ...] = ({}, {})
+    for name, type in program.inputs.items():
+        data = inputs[name]
+        if isinstance(type.owner, Private):
+            brought[type.owner.party][name] = data
+        elif type.owner == SHARED:
+            brought[0][name] = mask = _uniform(data)
+            brought[1][name] = data ^ mask if type.kind == BIT else data - mask
+        else:
+            brought[0][name] = brought[1][name] = data
+    return brought
+
+
+def _uniform(like: Array) -> Array:
+    drawn = np.frombuffer(secrets.token_bytes(like.nbytes), np.uint8)
+    uniform: Array = drawn & np.uint8(1) if like.dtype == np.uint8 else drawn.view(np.uint64)
+    return uniform.reshape(like.shape)
+
+
+def deal(program: Program, seed: bytes) -> tuple[Material, Material]:
+    """Material that depends on `seed` only, so that a run can be replayed."""
+    return dealing.parts(
+        program, derive(seed, b"lot"), (derive(seed, b"party 0"), derive(seed, b"party 1"))
+    )
+
+
+def run(
+    program: Program,
+    brought: Sequence[Mapping[str, Array]],
+    material: tuple[Material, Material] | None = None,
+) -> Transcript:
+    """Runs a program with what each party brings; without material, a fresh lot is dealt."""
+    lots = material or dealing.deal(program)
+    executions = [
+        Execution(program, party, brought[party], lots[party]) for party in range(PARTIES)
+    ]
+    return lockstep([execution.run() for execution in executions])

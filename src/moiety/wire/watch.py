@@ -1,0 +1,148 @@
+"""Who is still alive: every wait looks at all peers, and a thread keeps idle connections warm.
+
+A peer whose process ends is noticed at once by whoever waits, on whichever connection: the kernel
+closes its sockets. A peer that is frozen, or a network that drops everything, is noticed by its
+silence, after `silence` seconds and only by who waits for that very peer.
+"""
+
+import select
+import threading
+from types import TracebackType
+from typing import Protocol, Self
+
+from moiety.errors import PeerError, PeerLost
+
+SILENCE = 20.0
+BEAT = 2.0
+LONGEST_POLL = 3600.0
+
+
+class Watched(Protocol):
+    """What the watch needs of a channel."""
+
+    step: str
+    parted: bool
+
+    def fileno(self) -> int:
+        """The descriptor to poll; -1 when closed."""
+        ...
+
+    def loss(self) -> PeerLost | None:
+        """Why the connection is broken; None when the peer had said that it was done."""
+        ...
+
+    def beat(self, idle: float) -> None:
+        """Sends a heartbeat if nothing was sent for `idle` seconds; never waits for the peer."""
+        ...
+
+    def say_done(self) -> None:
+        """Tells the peer that this side is done."""
+        ...
+
+    def await_done(self) -> None:
+        """Waits until the peer says so too, compares hashes and closes."""
+        ...
+
+    def abort(self, reason: str) -> None:
+        """Tells the peer why this side stops, as well as it can, and closes."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection."""
+        ...
+
+
+class Watch:
+    """All channels of one process. As a context it closes them, with a reason after an error."""
+
+    def __init__(self, *, silence: float = SILENCE, beat: float = BEAT) -> None:
+        self.silence = silence
+        self._beat = beat
+        self._channels: tuple[Watched, ...] = ()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, channel: Watched) -> None:
+        """Watches this channel from now on and sends heartbeats on it."""
+        with self._lock:
+            self._channels += (channel,)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep_beating, daemon=True)
+                self._thread.start()
+
+    def discard(self, channel: Watched) -> None:
+        """Forgets this channel."""
+        with self._lock:
+            self._channels = tuple(other for other in self._channels if other is not channel)
+
+    def enter(self, step: str) -> None:
+        """Names the step that errors speak of, on every channel."""
+        for channel in self._channels:
+            channel.step = step
+
+    def wait(self, descriptor: int | None, events: int, timeout: float) -> int:
+        """The events that `descriptor` is ready for; 0 after `timeout` seconds, or sooner.
+
+        Raises PeerLost if another watched channel has hung up meanwhile.
+        """
+        poller = select.poll()
+        others = {}
+        for channel in self._channels:
+            other = channel.fileno()
+            if not channel.parted and other not in (-1, descriptor):
+                others[other] = channel
+                poller.register(other, select.POLLRDHUP)
+        if descriptor is not None:
+            poller.register(descriptor, events)
+        mine = 0
+        for ready, event in poller.poll(1000 * min(max(timeout, 0.0), LONGEST_POLL)):
+            if ready == descriptor:
+                mine = event
+            elif loss := others[ready].loss():
+                raise loss
+        return mine
+
+    def finish(self) -> None:
+        """Ends the job with every peer: all must call it (or Channel.finish), in any order."""
+        for channel in self._channels:
+            channel.say_done()
+        for channel in self._channels:
+            channel.await_done()
+
+    def abort(self, reason: str) -> None:
+        """Tells every peer why this process stops, and closes all channels."""
+        for channel in self._channels:
+            channel.abort(reason)
+
+    def close(self) -> None:
+        """Closes all channels and ends the heartbeats."""
+        for channel in self._channels:
+            channel.close()
+        self._stop.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """After an error the peers learn its class; its text only if it is about a peer."""
+        if error is not None:
+            self.abort(str(error) if isinstance(error, PeerError) else type(error).__name__)
+        self.close()
+
+    def _keep_beating(self) -> None:
+        while not self._stop.wait(self._beat / 4):
+            with self._lock:
+                if not self._channels:
+                    self._thread = None
+                    return
+            for channel in self._channels:
+                channel.beat(self._beat)

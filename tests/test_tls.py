@@ -1,0 +1,478 @@
+"""TLS 1.3 with pinned certificates: who is let in, who is not, and what both sides are told."""
+
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from moiety.errors import ConfigError, PeerLost, PolicyRefused
+from moiety.wire.certificates import Credentials, fingerprint, make_credentials, short
+from moiety.wire.emulator import Link
+from moiety.wire.frame import Kind
+from moiety.wire.tls import Options, connect, connect_until_attested, listen
+from moiety.wire.totals import Totals
+from moiety.wire.watch import Watch
+
+LENDER = make_credentials("lender", 2)
+PAYCO = make_credentials("payco", 2)
+STRANGER = make_credentials("payco", 2)
+
+
+def pin(credentials):
+    return fingerprint(credentials.certificate)
+
+
+def seen(credentials):
+    return short(pin(credentials))
+
+
+def dated(first, last):
+    """Credentials for payco that are valid from `first` to `last` days from now."""
+    now = datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "payco")])
+    certificate = (
+        x509.CertificateBuilder(name, name, PAYCO.key.public_key(), x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=first))
+        .not_valid_after(now + timedelta(days=last))
+        .sign(PAYCO.key, hashes.SHA256())
+    )
+    return replace(PAYCO, certificate_pem=certificate.public_bytes(Encoding.PEM))
+
+
+@contextmanager
+def meeting(*, caller=PAYCO, listener=LENDER, pins=None, pinned=None, options=(None, None)):
+    """What the listener's and the caller's side get: a channel or an error."""
+    pins = {"payco": pin(PAYCO)} if pins is None else pins
+
+    def outcome(call):
+        try:
+            return call()
+        except Exception as error:
+            return error
+
+    with (
+        listen("127.0.0.1:0", credentials=listener, options=options[0]) as door,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        accepting = pool.submit(outcome, lambda: door.accept(pins, 10))
+        calling = pool.submit(
+            outcome,
+            lambda: connect(
+                door.address,
+                "lender",
+                credentials=caller,
+                pinned=pin(listener) if pinned is None else pinned,
+                deadline=10,
+                options=options[1],
+            ),
+        )
+        ends = accepting.result(20), calling.result(20)
+        try:
+            yield ends
+        finally:
+            for end in ends:
+                if not isinstance(end, Exception):
+                    end.close()
+
+
+def both(left, right):
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(left), pool.submit(right)]
+        return [future.result(60) for future in futures]
+
+
+# ── what a connection gives ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", [0, 1, 16368, 16369, 1 << 20, 64 << 20])
+def test_exchange_of_any_size(size):
+    with meeting() as (lender, payco):
+        data = secrets.token_bytes(size)
+        got = both(lambda: lender.exchange(data, size), lambda: payco.exchange(data[::-1], size))
+        assert got == [data[::-1], data]
+        assert lender.totals == payco.totals == Totals(1, size, 1, size)
+        assert lender.sent_hash == payco.received_hash
+        assert lender.received_hash == payco.sent_hash
+        both(lender.finish, payco.finish)
+
+
+def test_the_caller_is_known_by_its_certificate():
+    pins = {"enclave": pin(STRANGER), "payco": pin(PAYCO)}
+    with meeting(pins=pins) as (lender, payco):
+        assert (lender.peer, payco.peer) == ("payco", "lender")
+        assert lender.own_certificate == payco.peer_certificate == LENDER.certificate
+        assert payco.own_certificate == lender.peer_certificate == PAYCO.certificate
+
+
+def test_the_exporter_binds_session_label_and_context():
+    with meeting() as (lender, payco), meeting() as (other, _):
+        assert lender.export("moiety", b"x", 48) == payco.export("moiety", b"x", 48)
+        cases = [(lender, "moiety", b"x"), (lender, "moiety", b""), (lender, "m", b"x")]
+        keys = {channel.export(label, context) for channel, label, context in cases}
+        assert len(keys | {other.export("moiety", b"x")}) == 4
+
+
+def test_the_session_is_tls_1_3():
+    with meeting() as (lender, _):
+        assert lender._transport._session.get_protocol_version_name() == "TLSv1.3"
+
+
+def test_the_caller_may_be_first():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    told = []
+
+    def call():
+        options = Options(progress=told.append)
+        return connect(
+            address, "lender", credentials=PAYCO, pinned=pin(LENDER), deadline=10, options=options
+        )
+
+    def answer():
+        time.sleep(0.5)
+        with listen(address, credentials=LENDER) as door:
+            return door.accept({"payco": pin(PAYCO)})
+
+    payco, lender = both(call, answer)
+    with payco, lender:
+        assert told[0] == f"waiting for lender at {address} (Connection refused)"
+
+
+def test_a_slow_line_goes_under_tls():
+    slow = Options(link=Link(delay=0.03, bandwidth=100e6))
+    with meeting(options=(None, slow)) as (lender, payco):
+        began = time.monotonic()
+        both(lambda: lender.exchange(b"1234", 4), lambda: payco.exchange(b"5678", 4))
+        assert time.monotonic() - began >= 0.03
+        both(lender.finish, payco.finish)
+
+
+def test_an_enclave_is_reached_unverified():
+    with (
+        listen("127.0.0.1:0", credentials=STRANGER) as door,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        accepting = pool.submit(door.accept_until_attested, "caller")
+        with (
+            connect_until_attested(door.address, "enclave", credentials=PAYCO) as channel,
+            accepting.result(10) as enclave,
+        ):
+            assert channel.peer_certificate == STRANGER.certificate
+            assert enclave.peer_certificate == PAYCO.certificate
+            assert channel.export("moiety", b"") == enclave.export("moiety", b"")
+
+
+# ── who is not let in ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_caller_with_another_certificate():
+    with meeting(caller=STRANGER) as (listener, caller):
+        assert isinstance(listener, PolicyRefused)
+        assert f"presented the certificate {seen(STRANGER)}; pinned is payco {seen(PAYCO)}" in str(
+            listener
+        )
+        assert "correct the pin" in listener.hint
+        assert isinstance(caller, PeerLost)
+        assert str(caller) == f"lender stopped: the certificate {seen(STRANGER)} is refused here"
+
+
+def test_a_listener_with_another_certificate():
+    with meeting(pinned=pin(STRANGER)) as (listener, caller):
+        assert isinstance(caller, PolicyRefused)
+        assert str(caller) == (
+            f"lender presented the certificate {seen(LENDER)}; pinned is lender {seen(STRANGER)}"
+        )
+        assert isinstance(listener, PeerLost)
+        assert str(listener) == f"payco stopped: the certificate {seen(LENDER)} is refused here"
+
+
+@pytest.mark.parametrize(("first", "last"), [(-9, -2), (2, 9)])
+def test_a_certificate_out_of_its_dates(first, last):
+    bad = dated(first, last)
+    now = datetime.now(UTC)
+    dates = [f"{now + timedelta(days=days):%Y-%m-%d}" for days in (first, last)]
+    with meeting(caller=bad, pins={"payco": pin(bad)}) as (listener, caller):
+        assert isinstance(listener, PolicyRefused)
+        assert str(listener).startswith(f"the certificate of payco is valid from {dates[0]} ")
+        assert f" to {dates[1]} " in str(listener)
+        assert str(caller) == f"lender stopped: the certificate {seen(bad)} is refused here"
+    with meeting(listener=bad, caller=PAYCO) as (listener, caller):
+        assert isinstance(caller, PolicyRefused)
+        assert "the certificate of lender is valid from" in str(caller)
+        assert str(listener) == f"payco stopped: the certificate {seen(bad)} is refused here"
+
+
+def visit(address, talk):
+    """Talks to a listener as a stranger would; what the stranger is told."""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        try:
+            return talk(sock)
+        except OSError as error:
+            return str(error)
+
+
+def bare_tls(sock, **versions):
+    """A client of Python's own ssl module, without a certificate."""
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    settings.check_hostname = False
+    settings.verify_mode = ssl.CERT_NONE
+    for name, version in versions.items():
+        setattr(settings, name, version)
+    with settings.wrap_socket(sock) as session:
+        return session.recv(1)
+
+
+def old_tls(sock):
+    return bare_tls(sock, maximum_version=ssl.TLSVersion.TLSv1_2)
+
+
+def noise(sock):
+    sock.sendall(secrets.token_bytes(4000))
+    return sock.recv(1000)
+
+
+@pytest.mark.parametrize(
+    ("talk", "told", "noted"),
+    [
+        (bare_tls, "certificate required", "peer did not return a certificate"),
+        (old_tls, "protocol version", "unsupported protocol"),
+        (noise, "", "broke off TLS 1.3"),
+        (lambda sock: sock.sendall(b"GET / HTTP/1.1\r\n\r\n"), "", "http request"),
+        (lambda sock: None, "", "closed the connection"),
+    ],
+)
+def test_strangers_are_turned_away_and_the_peer_still_comes(talk, told, noted):
+    strangers = []
+    with (
+        listen(
+            "127.0.0.1:0", credentials=LENDER, options=Options(progress=strangers.append)
+        ) as door,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        accepting = pool.submit(door.accept, {"payco": pin(PAYCO)}, 10)
+        heard = visit(door.address, talk)
+        assert told in str(heard).lower().replace("_", " ")
+        with (
+            connect(door.address, "lender", credentials=PAYCO, pinned=pin(LENDER)) as payco,
+            accepting.result(10) as lender,
+        ):
+            assert (lender.peer, payco.peer) == ("payco", "lender")
+    assert len(strangers) == 1
+    assert strangers[0].startswith("a caller from 127.0.0.1:")
+    assert noted in strangers[0]
+
+
+def test_a_stranger_alone_is_named_when_time_is_up():
+    with (
+        listen("127.0.0.1:0", credentials=LENDER) as door,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        accepting = pool.submit(door.accept, {"payco": pin(PAYCO)}, 1)
+        visit(door.address, bare_tls)
+        with pytest.raises(PeerLost, match=r"payco did not connect to .* within 1 s") as loss:
+            accepting.result(10)
+        assert "peer did not return a certificate" in loss.value.hint
+
+
+def test_an_old_listener_is_refused(tmp_path):
+    (tmp_path / "pem").write_bytes(LENDER.certificate_pem + LENDER.key_pem)
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(tmp_path / "pem")
+    settings.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def answer(server):
+        sock, _ = server.accept()
+        with sock, pytest.raises(ssl.SSLError):
+            settings.wrap_socket(sock, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(answer, server)
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(PeerLost, match=r"lender broke off TLS 1\.3 .*during the TLS handshake"):
+            connect(address, "lender", credentials=PAYCO, pinned=pin(LENDER))
+        answering.result(10)
+
+
+def test_a_listener_that_never_answers():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(PeerLost, match="lender did not answer during the TLS handshake"):
+            connect(address, "lender", credentials=PAYCO, pinned=pin(LENDER), deadline=0.5)
+
+
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(PeerLost, match=r"did not answer at .* within 0\.5 s \(Connection refused"):
+        connect(address, "lender", credentials=PAYCO, pinned=pin(LENDER), deadline=0.5)
+
+
+def test_bytes_changed_on_the_way_end_the_connection():
+    ends = []
+
+    def tapped(sock):
+        near, middle = socket.socketpair()
+        ends.extend((middle, sock))
+        threading.Thread(target=carry, args=(sock, middle, 0), daemon=True).start()
+        threading.Thread(target=carry, args=(middle, sock, 100_000), daemon=True).start()
+        return near
+
+    def carry(source, sink, spoiled):
+        with suppress(OSError):
+            relay(source, sink, spoiled)
+
+    def relay(source, sink, spoiled):
+        carried = 0
+        while data := bytearray(source.recv(4096)):
+            if carried <= spoiled < carried + len(data) and spoiled:
+                data[spoiled - carried] ^= 1
+            carried += len(data)
+            sink.sendall(data)
+
+    with meeting(options=(None, Options(link=tapped))) as (lender, payco):
+        payco.step = lender.step = "training"
+        payco.send(Kind.TICK, bytes(200_000))
+        with pytest.raises(PeerLost, match=r"payco broke off TLS 1\.3 .*during training"):
+            lender.receive(Kind.TICK, 200_000)
+    for end in ends:
+        end.close()
+
+
+# ── own mistakes ────────────────────────────────────────────────────────────────────────────
+
+
+def test_credentials():
+    parsed = x509.load_der_x509_certificate(LENDER.certificate)
+    lifetime = parsed.not_valid_after_utc - datetime.now(UTC)
+    assert timedelta(days=1, hours=23) < lifetime < timedelta(days=2)
+    assert parsed.not_valid_before_utc < datetime.now(UTC)
+    assert parsed.subject.rfc4514_string() == "CN=lender"
+    parsed.verify_directly_issued_by(parsed)
+    assert pin(LENDER) == parsed.fingerprint(hashes.SHA256())
+    assert pin(PAYCO) != pin(STRANGER)
+    assert "PRIVATE" not in repr(LENDER) and "key_pem" not in repr(LENDER)
+    with pytest.raises(ConfigError, match="1 to 64"):
+        make_credentials("x" * 65, 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        (Credentials(b"nothing", PAYCO.key_pem), "is not a PEM certificate"),
+        (Credentials(PAYCO.certificate_pem, b"nothing"), "is not an unencrypted elliptic-curve"),
+        (Credentials(PAYCO.certificate_pem, LENDER.key_pem), "does not belong"),
+    ],
+)
+def test_wrong_credentials(wrong, fault):
+    with pytest.raises(ConfigError, match=fault):
+        listen("127.0.0.1:0", credentials=wrong)
+
+
+@pytest.mark.parametrize("address", ["", "payco", "payco:", ":1", "payco:x", "payco:65536"])
+def test_wrong_addresses(address):
+    with pytest.raises(ConfigError, match="is not an address"):
+        connect(address, "payco", credentials=PAYCO, pinned=pin(PAYCO))
+
+
+def test_a_port_in_use():
+    with (
+        listen("127.0.0.1:0", credentials=LENDER) as door,
+        pytest.raises(ConfigError, match=r"cannot listen on .* \(Address already in use\)"),
+    ):
+        listen(door.address, credentials=LENDER)
+
+
+# ── a peer that dies ────────────────────────────────────────────────────────────────────────
+
+PEER = """
+import sys, time
+from moiety.wire.certificates import Credentials
+from moiety.wire.tls import Options, connect
+from moiety.wire.watch import Watch
+address, certificate, key, pinned = sys.argv[1:]
+credentials = Credentials(certificate.encode(), key.encode())
+pinned = bytes.fromhex(pinned)
+options = Options(watch=Watch(beat=0.2))
+channel = connect(address, "lender", credentials=credentials, pinned=pinned, options=options)
+while True:
+    time.sleep(1)
+"""
+
+
+@contextmanager
+def process(address):
+    """Another process that connects as payco and then computes for ever."""
+    arguments = [address, PAYCO.certificate_pem.decode(), PAYCO.key_pem.decode(), pin(LENDER).hex()]
+    with subprocess.Popen([sys.executable, "-c", PEER, *arguments]) as peer:
+        try:
+            yield peer
+        finally:
+            peer.kill()
+
+
+@pytest.mark.parametrize("waiting_for", ["payco", "enclave", "a new caller", "nobody listening"])
+def test_a_killed_process_is_noticed_within_five_seconds(waiting_for):
+    with (
+        Watch() as watch,
+        listen("127.0.0.1:0", credentials=LENDER, options=Options(watch=watch)) as door,
+        process(door.address) as peer,
+    ):
+        payco = door.accept({"payco": pin(PAYCO)})
+        with ThreadPoolExecutor(1) as pool:
+            calling = pool.submit(
+                connect, door.address, "lender", credentials=STRANGER, pinned=pin(LENDER)
+            )
+            enclave = door.accept({"enclave": pin(STRANGER)})
+            other = calling.result(10)
+        watch.enter("training")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            nowhere = f"127.0.0.1:{probe.getsockname()[1]}"
+        waits = {
+            "payco": lambda: payco.receive(Kind.TICK, 4),
+            "enclave": lambda: enclave.exchange(b"", 4),
+            "a new caller": lambda: door.accept({"enclave": pin(STRANGER)}),
+            "nobody listening": lambda: connect(
+                nowhere,
+                "enclave",
+                credentials=LENDER,
+                pinned=pin(STRANGER),
+                options=Options(watch=watch),
+            ),
+        }
+        threading.Timer(0.5, peer.kill).start()
+        began = time.monotonic()
+        with (
+            other,
+            pytest.raises(PeerLost, match=r"^payco closed the connection during training$"),
+        ):
+            waits[waiting_for]()
+        assert time.monotonic() - began < 5
+
+
+def test_a_frozen_process_is_silent():
+    with (
+        Watch(silence=1.5) as watch,
+        listen("127.0.0.1:0", credentials=LENDER, options=Options(watch=watch)) as door,
+        process(door.address) as peer,
+    ):
+        payco = door.accept({"payco": pin(PAYCO)})
+        payco.step = "training"
+        threading.Timer(2, peer.send_signal, [signal.SIGSTOP]).start()
+        began = time.monotonic()
+        with pytest.raises(PeerLost, match=r"payco has been silent for 1\.5 s during training"):
+            payco.receive(Kind.TICK, 4)
+        assert 3 < time.monotonic() - began < 8
