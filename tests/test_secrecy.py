@@ -1,4 +1,4 @@
-"""One party's view is uniform: every message received, and every correction dealt.
+"""One party's view is uniform: what it drew itself, every correction, every message received.
 
 Inputs and input shares are fixed and only the protocol's randomness is drawn anew, so that the
 shares' own randomness cannot hide a fault. Chi-square on the bytes of each part of the view, and of
@@ -21,6 +21,7 @@ from moiety.learn.trees_program import Forest
 from moiety.ops.multiply import multiply
 from moiety.protocols import additive
 from moiety.protocols.additive import Triple, open_words
+from moiety.ring import Stream, pack_bits, pack_words
 from moiety.run import dealing, twin
 
 RUNS = 60
@@ -32,17 +33,28 @@ SIGNIFICANCE = 1e-6
 def parts_of_view(program, brought):
     """What each party sees in one run with fresh randomness, except what a reveal sends."""
     material = dealing.deal(program)
-    sent = material[1].corrections
     transcript = twin.run(program, brought, material)
-    views = [transcript.view(0), transcript.view(1)]
-    dealt = [
-        sent[item.offset : item.offset + item.correlation.size()]
-        for bill in dealing.placed(program).values()
-        for item in bill
-    ]
+    views = [transcript.view(party) for party in (0, 1)]
     for receiver in program.receivers:
         views[receiver].pop()
-    return views[0], views[1] + dealt
+    for bill in dealing.placed(program).values():
+        for item in bill:
+            end = item.offset + item.correlation.size()
+            views[1].append(material[1].corrections[item.offset : end])
+            for party in (0, 1):
+                views[party].append(drawn(item, material[party]))
+    return views
+
+
+def drawn(item, material):
+    """What a party draws from its own seed before it is corrected."""
+    stream = Stream(dealing.lot_key(material.seed, material.lot), item.stream)
+    fields = [f for f in item.correlation._random() if f.only in (None, material.party)]
+    arrays = [field.draw(stream) for field in fields]
+    return b"".join(
+        pack_bits(array) if field.is_bits else pack_words(array, field.bits)
+        for field, array in zip(fields, arrays, strict=True)
+    )
 
 
 def combinations(first, second):

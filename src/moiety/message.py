@@ -46,9 +46,7 @@ def encode(fields: Mapping[str, object]) -> bytes:
     except _Fault as fault:
         raise InternalError(f"a control message cannot be encoded: it {fault}") from None
     except (UnicodeEncodeError, cbor2.CBOREncodeError):
-        raise InternalError(
-            "a control message cannot be encoded: it is not Unicode"
-        ) from None
+        raise InternalError("a control message cannot be encoded: it is not Unicode") from None
 
 
 def decode(data: bytes, schema: Schema, limit: int, *, sender: str = "the peer") -> dict[str, Any]:

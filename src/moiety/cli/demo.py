@@ -6,10 +6,10 @@ from pathlib import Path
 import typer
 
 from moiety.cli import console
+from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all
 from moiety.cli.stage import Stage, set_stage
 from moiety.errors import UsageError
-from moiety.cli.oracle import compare_with_plaintext
 from moiety.report.stored import from_json
 from moiety.report.terminal import summary
 from moiety.run.steps import Event

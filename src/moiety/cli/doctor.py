@@ -32,7 +32,7 @@ def doctor(
     home: Path = typer.Option(Path("."), "--home", help="The party's folder."),
     json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
 ) -> None:
-    """Check this party's certificate, clock, port, peers and tables; exit 2 if something is amiss."""
+    """Check certificate, clock, port, peers and tables; exit with 2 if something is amiss."""
     findings = list(_look(home))
     body = {"findings": [vars(finding) for finding in findings]}
     marks = {True: "[green]✓[/]", False: "[bold red]✗[/]"}
@@ -59,7 +59,11 @@ def _look(home: Path) -> Iterator[Finding]:
         yield _reach(name, address)
     for data in party.data.values():
         there = data.path.exists() and data.schema.exists()
-        text = f"{data.path.name} and its schema" if there else f"{data.path} or {data.schema} is missing"
+        text = (
+            f"{data.path.name} and its schema"
+            if there
+            else f"{data.path} or {data.schema} is missing"
+        )
         yield Finding(f"data {data.name}", there, text)
     if party.rules.enclave.policy.allow_simulation:
         yield Finding("policy", True, "admits a SIMULATED enclave: not for production")
@@ -76,7 +80,11 @@ def _clock(home: Path) -> Finding:
     """A clock behind the newest file of the folder has been set back."""
     newest = max(path.stat().st_mtime for path in home.rglob("*"))
     ahead = newest - datetime.now(UTC).timestamp()
-    text = "is behind files written earlier" if ahead > 60 else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    text = (
+        "is behind files written earlier"
+        if ahead > 60
+        else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    )
     return Finding("clock", ahead <= 60, text)
 
 
@@ -95,4 +103,6 @@ def _reach(name: str, address: str) -> Finding:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT):
             return Finding(name, True, f"answers at {address}")
     except (OSError, ValueError, OverflowError) as error:
-        return Finding(name, True, f"does not answer at {address} now ({error}); start it for a job")
+        return Finding(
+            name, True, f"does not answer at {address} now ({error}); start it for a job"
+        )

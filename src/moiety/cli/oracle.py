@@ -1,4 +1,4 @@
-"""The demo's oracle: secure scores against plaintext ones. It holds both tables; the job did not."""
+"""The demo's oracle: secure against plaintext scores. It holds both tables; the job did not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +7,14 @@ import numpy as np
 
 from moiety.agreement.manifest import Job, load_job
 from moiety.data.table import Table, load_schema
-from moiety.enclave.inputs import Columns
 from moiety.enclave.job import fit
 from moiety.errors import AccuracyError
 from moiety.learn.metrics import auc
+from moiety.learn.woe import Floats
 from moiety.party.align import kept
 from moiety.party.config import Party, load_party
 from moiety.party.predict import Scores
-from moiety.party.seal import Binned, bin_columns
+from moiety.party.seal import Binned, bin_columns, columns_of
 from moiety.report.content import Oracle
 from moiety.report.page import write
 from moiety.report.stored import from_json
@@ -60,7 +60,7 @@ def _aligned(party: Party, job: Job, use: str) -> Table:
 def _compare(
     job: Job, parties: dict[str, Party], binned: dict[str, Binned], chosen: dict[str, Table]
 ) -> Oracle:
-    model = fit(job, {name: _columns(own) for name, own in binned.items()})
+    model = fit(job, {name: columns_of(own) for name, own in binned.items()})
     codes = {
         f"{name}.{column}": values
         for name, own in binned.items()
@@ -79,11 +79,5 @@ def _compare(
     return Oracle(len(rows), float(np.abs(secure - plain).max()), difference, BOUND)
 
 
-def _columns(own: Binned) -> Columns:
-    counts = {name: bins.count for name, bins in own.bins.items()}
-    missing = {name: bins.missing for name, bins in own.bins.items()}
-    return Columns(own.codes, counts, missing, own.label)
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits))
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logits)))

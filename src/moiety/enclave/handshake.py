@@ -31,7 +31,13 @@ from moiety.wire.frame import Kind
 ENCLAVE = "enclave"
 
 _CONSENT = b"moiety attested channel v1\0"
-_HELLO = {"version": str, "party": str, "job": bytes, "signatures": dict[str, bytes], "nonce": bytes}
+_HELLO = {
+    "version": str,
+    "party": str,
+    "job": bytes,
+    "signatures": dict[str, bytes],
+    "nonce": bytes,
+}
 _HELLO_LIMIT = 1 << 18
 _EVIDENCE = {"nonce": bytes, "hpke_key": bytes, "signing_key": bytes, "evidence": bytes}
 _EVIDENCE_LIMIT = 1 << 19

@@ -33,13 +33,15 @@ def train(job: Job, columns: Mapping[str, Columns]) -> Trained:
 
 
 def fit(job: Job, columns: Mapping[str, Columns]) -> Scorecard | PaddedTrees:
-    """The job's model in the clear; row i of every party is the same client. Deterministic."""
+    """The job's model in the clear, on the columns given, in their order; deterministic.
+
+    Row i of every party is the same client. A label holder alone may fit its own columns.
+    """
     label = _label(job, columns)
     codes: dict[str, Codes] = {}
     counts: dict[str, int] = {}
     missing: set[str] = set()
-    for party in job.names:
-        own = columns[party]
+    for party, own in columns.items():
         codes |= {f"{party}.{name}": column for name, column in own.codes.items()}
         counts |= {f"{party}.{name}": count for name, count in own.counts.items()}
         missing |= {f"{party}.{name}" for name, has in own.missing.items() if has}

@@ -90,7 +90,7 @@ class Service:
         with self.steps.step("training", f"training the {job.model.kind}") as step:
             self.watch.enter("training")
             trained = train(job, {name: guest.columns for name, guest in guests.items()})
-            step.result = f"trained a {job.model.kind} on {trained.rows:,} common clients"
+            step.result = f"trained the model ({job.model.kind}) on {trained.rows:,} common clients"
         with self.steps.step("hand-over", "sharing the model") as step:
             self.watch.enter("the hand-over")
             channels = {name: guest.channel for name, guest in guests.items()}

@@ -1,7 +1,7 @@
 """A trained model as the words that are secret-shared, and its public shape.
 
-The shape fixes the program. What each party brings to it: its features from bin codes, and its share of
-every array of the model.
+The shape fixes the program. What each party brings to it: its features from bin codes, and its
+share of every array of the model.
 """
 
 from collections.abc import Mapping

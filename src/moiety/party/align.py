@@ -16,7 +16,6 @@ from moiety.data.table import Table
 from moiety.protocols.intersection import Limits
 from moiety.run.session import Progress, Session
 
-
 USES = ("train", "score")
 
 
@@ -35,9 +34,7 @@ class Aligned:
         return f"Aligned({self.use}: {len(self.rows)} common of {self.own_size})"
 
 
-def align(
-    session: Session, job: Job, table: Table, *, use: str, progress: Progress
-) -> Aligned:
+def align(session: Session, job: Job, table: Table, *, use: str, progress: Progress) -> Aligned:
     """The rows of `table` that the peer's table has too, by private set intersection.
 
     Both parties learn which of their own ids are common and the size of the other's set.

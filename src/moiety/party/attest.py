@@ -21,7 +21,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Attested:
-    """An enclave that this party's policy accepted, and the channel that its evidence is bound to."""
+    """An enclave that this party accepted, and the channel that its evidence is bound to."""
 
     channel: Channel
     accepted: Accepted

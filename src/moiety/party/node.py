@@ -150,7 +150,7 @@ class Node:
             self.signatures = {self.party.name: signature, channel.peer: theirs}
             for name in self.job.names:
                 text = self.signatures[name].hex()
-                self.record.append("approval", {"party": name, "signature": text}, now())
+                self._note("approval", party=name, signature=text)
             step.result = f"{' and '.join(self.job.names)} signed job {self.job.hash.hex()[:16]}"
         agreed = {
             use: found
@@ -191,7 +191,12 @@ class Node:
                 + (" (kept from an earlier run)" if use in agreed else "")
             )
         sizes = {"own": found.own_size, "peer": found.peer_size, "common": len(found.rows)}
-        body = {"use": use, **sizes, "digest": found.digest.hex(), "kept": use in agreed}
+        body: dict[str, Scalar] = {
+            "use": use,
+            **sizes,
+            "digest": found.digest.hex(),
+            "kept": use in agreed,
+        }
         self.record.append("alignment", body, now())
         return found
 
@@ -201,10 +206,14 @@ class Node:
             authentic = enclave.accepted.authentic
             measured = authentic.evidence.report.mr_enclave.hex()
             step.result = f"accepted the enclave {measured[:16]}, {authentic.tcb_status}"
-        facts = {"tee": authentic.tee, "measurement": measured, "status": authentic.tcb_status}
-        root = authentic.root_sha256.hex()
-        body = {**facts, "root": root, "simulated": enclave.simulated}
-        self.record.append("evidence", body, now())
+        self._note(
+            "evidence",
+            tee=authentic.tee,
+            measurement=measured,
+            status=authentic.tcb_status,
+            root=authentic.root_sha256.hex(),
+            simulated=enclave.simulated,
+        )
         if enclave.simulated:
             self.steps.note("SIMULATED enclave: whoever runs its host can see everything in it")
         return enclave
@@ -217,8 +226,7 @@ class Node:
             step.result = (
                 f"sealed {len(binned.codes)} columns of {rows:,} rows as bin codes, {size:,} bytes"
             )
-        body = {"data_set": self.member.train, "rows": rows, "bytes": size}
-        self.record.append("release", body, now())
+        self._note("release", data_set=self.member.train, rows=rows, bytes=size)
 
     def _predict(
         self, session: Session, enclave: Attested, binned: Binned, chosen: Table
@@ -232,7 +240,9 @@ class Node:
             party = session.party
             share = receive_share(enclave.channel, self.job, party, enclave.signing_key)
             lots = [receive_material(enclave.channel) for _ in sizes]
-            step.result = f"a share of the {share.shape.kind} trained on {share.rows:,} clients"
+            step.result = (
+                f"a share of the model ({share.shape.kind}), trained on {share.rows:,} clients"
+            )
         self.options.watch.enter("prediction")
         with self.steps.step("predict", f"scoring {len(rows):,} applicants") as step:
             scores = Scores(self.folder)
@@ -242,9 +252,16 @@ class Node:
             step.result = f"scored {len(rows):,} applicants on shares" + (
                 f"; {done:,} had their score, or are beyond the job's number" if done else ""
             )
-        body = {"scored": len(rows), "model": share.digest.hex(), "simulated": share.simulated}
+        body: dict[str, Scalar] = {
+            "scored": len(rows),
+            "model": share.digest.hex(),
+            "simulated": share.simulated,
+        }
         self.record.append("run", body, now())
         return share, timings
+
+    def _note(self, event: str, **body: str | int | bool) -> None:
+        self.record.append(event, dict(body), now())
 
     def _conclude(self, facts: Facts) -> Outcome:
         with self.steps.step("report", "writing the report") as step:

@@ -13,14 +13,14 @@ from moiety.agreement.manifest import Job
 from moiety.agreement.record import Record
 from moiety.data.table import Table
 from moiety.enclave.handover import ModelShare
+from moiety.enclave.job import fit
 from moiety.enclave.policy import Accepted
-from moiety.learn.scorecard import fit_scorecard
 from moiety.party.agree import now
 from moiety.party.align import Aligned
 from moiety.party.config import Party
 from moiety.party.costs import latencies, step_costs
 from moiety.party.predict import Scores, Timing
-from moiety.party.seal import Binned
+from moiety.party.seal import Binned, columns_of
 from moiety.report.assess import column_bins, compare, predictions
 from moiety.report.content import (
     Check,
@@ -160,10 +160,10 @@ def _comparison(
     label, outcome = facts.binned.label, facts.chosen.label
     if label is None or outcome is None or not rows.size:
         return None
-    counts = {name: bins.count for name, bins in facts.binned.bins.items()}
-    alone = fit_scorecard(facts.binned.codes, counts, label)
+    alone = fit(facts.job, {facts.party.name: columns_of(facts.binned)})
     codes = facts.binned.recode(facts.chosen.take(rows)).codes
-    own = 1 / (1 + np.exp(-alone.logit(codes)))
+    named = {f"{facts.party.name}.{name}": column for name, column in codes.items()}
+    own = 1 / (1 + np.exp(-alone.logit(named)))
     return compare(outcome[rows], own, predicted, holder=facts.party.name.capitalize())
 
 

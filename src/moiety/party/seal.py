@@ -12,8 +12,7 @@ import pyarrow as pa
 from moiety.agreement.manifest import Job, Member
 from moiety.data.bins import Bins
 from moiety.data.table import Table
-
-LABEL = "label"
+from moiety.enclave.inputs import LABEL, Columns
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,13 @@ def bin_columns(job: Job, member: Member, table: Table) -> Binned:
     }
     codes = {name: cut.codes(table[name]) for name, cut in bins.items()}
     return Binned(bins, codes, table.label if member.label else None)
+
+
+def columns_of(binned: Binned) -> Columns:
+    """The columns as an enclave reads them from a capsule."""
+    counts = {name: bins.count for name, bins in binned.bins.items()}
+    missing = {name: bins.missing for name, bins in binned.bins.items()}
+    return Columns(binned.codes, counts, missing, binned.label)
 
 
 def to_arrow(binned: Binned) -> bytes:

@@ -61,10 +61,11 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
     _write(home / "party.toml", _PARTY.format(name=name, listen=listen, enclave=enclave))
     _write(home / "policy.toml", _POLICY.format(name=name))
     card = home / f"{name}.card.toml"
+    certificate = pin_text(fingerprint(credentials.certificate))
     _write(
         card,
         f'name = "{name}"\naddress = "{listen}"\n'
-        f'certificate = "{pin_text(fingerprint(credentials.certificate))}"\nsigning_key = "{key.public}"\n',
+        f'certificate = "{certificate}"\nsigning_key = "{key.public}"\n',
     )
     return card
 
