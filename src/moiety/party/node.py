@@ -191,13 +191,7 @@ class Node:
                 + (" (kept from an earlier run)" if use in agreed else "")
             )
         sizes = {"own": found.own_size, "peer": found.peer_size, "common": len(found.rows)}
-        body: dict[str, Scalar] = {
-            "use": use,
-            **sizes,
-            "digest": found.digest.hex(),
-            "kept": use in agreed,
-        }
-        self.record.append("alignment", body, now())
+        self._note("alignment", use=use, kept=use in agreed, digest=found.digest.hex(), **sizes)
         return found
 
     def _attest(self) -> Attested:
@@ -252,12 +246,8 @@ class Node:
             step.result = f"scored {len(rows):,} applicants on shares" + (
                 f"; {done:,} had their score, or are beyond the job's number" if done else ""
             )
-        body: dict[str, Scalar] = {
-            "scored": len(rows),
-            "model": share.digest.hex(),
-            "simulated": share.simulated,
-        }
-        self.record.append("run", body, now())
+        digest = share.digest.hex()
+        self._note("run", scored=len(rows), model=digest, simulated=share.simulated)
         return share, timings
 
     def _note(self, event: str, **body: str | int | bool) -> None:
