@@ -6,13 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
 
-.PHONY: demo test check setup setup-dev format bench docs clean
+.PHONY: demo test check setup setup-dev format bench reference clean
 
 demo: setup ## set up, then run the main job on real data
 	@$(BIN)/moiety demo credit $(DEMO_ARGS)
 
 test: setup-dev ## set up, then run all tests
-	cargo test --release --quiet
+	cargo test --release --quiet --locked
 	$(BIN)/pytest -q $(TEST_ARGS)
 
 check: setup-dev ## format, lint, types, layers, docs in step with the code
@@ -33,6 +33,7 @@ $(VENV)/.python: scripts/prerequisites.sh
 	@touch $@
 
 $(VENV)/.packages: requirements/run.txt | $(VENV)/.python
+	@echo "setting up: Python packages, locked by hash (about a minute)"
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@touch $@
 
@@ -41,6 +42,7 @@ $(VENV)/.packages-dev: requirements/dev.txt | $(VENV)/.packages
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.packages pyproject.toml $(RUST_SOURCES)
+	@echo "setting up: the Rust core (about a minute)"
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --locked
 	@touch $@
 
@@ -51,6 +53,12 @@ format: setup-dev
 	cargo fmt
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: setup ## reproduce every figure that README and docs quote
+	$(BIN)/python benches/run.py
+
+reference: setup ## write the generated pages of docs/reference anew
+	$(BIN)/python scripts/make_reference.py
 
 clean:
 	rm -rf $(VENV) target moiety-demo
