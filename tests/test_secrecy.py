@@ -220,6 +220,16 @@ def test_planted_leaks_are_caught(body):
     assert leaks(program, fixed(program)) != []
 
 
+def test_equal_seeds_of_both_parties_are_caught(monkeypatch):
+    def careless(program):
+        seed = secrets.token_bytes(16)
+        return dealing.parts(program, secrets.token_bytes(16), (seed, seed))
+
+    program = planted(honest_twice, uses=2)
+    monkeypatch.setattr(dealing, "deal", careless)
+    assert leaks(program, fixed(program)) != []
+
+
 def test_the_honest_form_of_the_planted_leaks_is_clean():
     program = planted(honest_twice, uses=2)
     assert leaks(program, fixed(program)) == []

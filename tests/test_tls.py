@@ -352,6 +352,24 @@ def test_bytes_changed_on_the_way_end_the_connection():
         end.close()
 
 
+def test_the_reason_reaches_a_peer_that_is_sending():
+    with meeting() as (lender, payco):
+        threading.Timer(0.2, lender.abort, ["no memory"]).start()
+        with pytest.raises(PeerLost, match="lender stopped: no memory"):
+            payco.send(Kind.MODEL, bytes(16 << 20))
+            payco.receive(Kind.TICK, 4)
+
+
+def test_the_reason_waits_for_a_peer_that_is_computing():
+    beating = Options(watch=Watch(beat=0.1))
+    with meeting(options=(None, beating)) as (lender, payco):
+        payco.send(Kind.TICK, b"unread")
+        lender.abort("no key")
+        time.sleep(0.5)
+        with pytest.raises(PeerLost, match="lender stopped: no key"):
+            payco.send(Kind.MODEL, bytes(1 << 20))
+
+
 # ── own mistakes ────────────────────────────────────────────────────────────────────────────
 
 

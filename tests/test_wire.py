@@ -384,8 +384,10 @@ def test_a_peer_that_is_done_and_gone_is_no_loss():
         quiet, enclave = pair("lender", "enclave", left_watch=watch)
         left.say_done()
         right.finish()
-        threading.Timer(0.3, enclave.send, [Kind.TICK, b"late"]).start()
+        threading.Timer(0.5, enclave.send, [Kind.TICK, b"late"]).start()
+        worked = time.thread_time()
         assert quiet.receive(Kind.TICK, 4) == b"late"
+        assert time.thread_time() - worked < 0.1
         left.await_done()
         both(quiet.finish, enclave.finish)
 

@@ -4,9 +4,8 @@ The dealer deals each digit of r as a thermometer table, T[v] = [v < digit] for 
 exclusive or. A party looks its shares up at the digits of the public c, so the tree of ANDs starts
 at digits and not at bits: fewer rounds and fewer bytes.
 
-Source: log-depth comparison as in Garay, Schoenmakers, Villegas (PKC 2007) §3; masking by a dealt
-random word as in Catrina, de Hoogh (SCN 2010) §3; dealt tables as in Ishai, Kushilevitz, Meldgaard,
-Orlandi, Paskin-Cherniavsky (TCC 2013) §3, one per digit.
+Source: Garay, Schoenmakers, Villegas (PKC 2007) for the tree; Catrina, de Hoogh (SCN 2010) for the
+masked opening; Ishai et al. (TCC 2013) for dealt truth tables, here one for each digit.
 """
 
 from collections.abc import Iterable, Iterator

@@ -72,12 +72,13 @@ class Meeting:
         limits: Limits,
         *,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        threads: int = 1,
     ) -> None:
         if len(set(items)) != len(items) or not items:
             raise DataError("the items to align must be distinct, and at least one")
         self.peer = 1 - party
         self.items, self.domain, self.limits = items, domain, limits
-        self.progress = progress
+        self.progress, self.threads = progress, threads
         self.shuffle = np.argsort(np.frombuffer(secrets.token_bytes(16 * len(items)), "S16"))
         self.key = _core.PsiKey.random()
 
@@ -116,7 +117,7 @@ class Meeting:
         tags = []
         for start in range(0, max(len(self.items), peers), CHUNK):
             chunk = [self.items[row] for row in self.shuffle[start : start + CHUNK]]
-            blinded = self.key.blind(chunk, self.domain).tobytes()
+            blinded = self.key.blind(chunk, self.domain, self.threads).tobytes()
             due = min(max(peers - start, 0), CHUNK)
             received = yield self._tick(blinded, due * POINT)
             tags.append(self._tags(received[self.peer]))
@@ -127,7 +128,7 @@ class Meeting:
         """Bytes 8 to 24 of each evaluated point: its lowest and highest bits are not uniform."""
         blinded = np.frombuffer(points, np.uint8).reshape(-1, POINT)
         try:
-            evaluated = self.key.evaluate(blinded)
+            evaluated = self.key.evaluate(blinded, self.threads)
         except ValueError as fault:
             raise PeerMisbehaved(f"a peer sent a point that is not in the group: {fault}") from None
         return np.ascontiguousarray(evaluated[:, 8 : 8 + TAG]).reshape(-1).view(f"S{TAG}")
@@ -169,6 +170,7 @@ def intersect(
     limits: Limits,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    threads: int = 1,
 ) -> Protocol[Alignment]:
     """This party's common rows, with the peer's set unseen; `domain` names the job and the use."""
-    return Meeting(party, items, domain, limits, progress=progress).run()
+    return Meeting(party, items, domain, limits, progress=progress, threads=threads).run()

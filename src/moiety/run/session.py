@@ -61,10 +61,18 @@ class Session:
         return execution.outputs()
 
     def intersect(
-        self, items: Sequence[bytes], domain: bytes, limits: Limits, *, progress: Progress = quiet
+        self,
+        items: Sequence[bytes],
+        domain: bytes,
+        limits: Limits,
+        *,
+        progress: Progress = quiet,
+        threads: int = 1,
     ) -> Alignment:
         """This party's rows whose items the peer has too; see `protocols.intersection`."""
-        protocol = intersection.intersect(self.party, items, domain, limits, progress=progress)
+        protocol = intersection.intersect(
+            self.party, items, domain, limits, progress=progress, threads=threads
+        )
         return self.drive(
             protocol,
             step="align",
