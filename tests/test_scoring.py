@@ -5,6 +5,7 @@ import pytest
 
 from moiety.errors import UsageError
 from moiety.learn import scorecard_program, trees_program
+from moiety.learn.scale import SCORE_BITS, WEIGHT_BITS
 from moiety.learn.trees_program import CODES, Forest
 from moiety.ring import decode, encode
 from moiety.run import twin
@@ -29,7 +30,7 @@ def test_the_scorecard_scores_as_real_arithmetic_does(dims, receiver):
     assert np.array_equal(score, program.clear(inputs)["score"])
     assert transcript.results[1 - receiver] == {}
     logit = features @ weights - 1.25
-    assert np.abs(decode(score, 10)[:, 0] - logit).max() <= 2**-10 + 1e-5
+    assert np.abs(decode(score, SCORE_BITS)[:, 0] - logit).max() <= 2**-SCORE_BITS + 1e-5
     assert len(transcript.rounds) == 6
 
 
@@ -63,7 +64,7 @@ def forest_inputs(rows, dims, forest, generator):
         node = 2 * node + 2 - np.take_along_axis(left, node[:, :, None], 2)[:, :, 0]
     values = leaves.view(np.int64).reshape(forest.trees, forest.leaves)
     reached = values[np.arange(forest.trees), node - forest.nodes]
-    return inputs, (reached.sum(axis=1) + (1 << 23)) >> 14
+    return inputs, (reached.sum(axis=1) + (1 << 23)) >> (WEIGHT_BITS - SCORE_BITS)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])

@@ -9,12 +9,9 @@ from collections.abc import Mapping, Sequence
 from moiety.lang.program import Program
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
+from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.convert import reveal, truncate_exact
-
-WEIGHT_BITS = 24
-"""Fraction bits of weights, intercept and logit."""
-SCORE_BITS = 10
-"""Fraction bits of a revealed score: a unit is 1/1024 of a logit."""
+from moiety.ops.local import within
 
 
 def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Program:
@@ -30,9 +27,10 @@ def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Pro
         logit = values["intercept"]
         for party in owners:
             logit = values[f"features_{party}"] @ values[f"weights_{party}"] + logit
+        logit = within(logit, lo=-most, hi=most, by=MAKER)
         return {"score": reveal(truncate_exact(logit, shift=WEIGHT_BITS - SCORE_BITS), to=receiver)}
 
-    owners = [party for party, columns in enumerate(dims) if columns]
+    owners, most = [p for p, columns in enumerate(dims) if columns], LOGIT_BOUND << WEIGHT_BITS
     return trace(score, _inputs(rows, dims, owners, bound))
 
 

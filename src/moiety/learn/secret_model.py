@@ -13,14 +13,14 @@ import numpy as np
 from moiety.errors import DataError
 from moiety.lang.program import Program
 from moiety.learn import scorecard_program, trees_program
+from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
 from moiety.learn.trees_program import CODES, Forest
 from moiety.learn.woe import Codes
 from moiety.ring import Words, encode
 
-BOUND = 32.0
-"""No weight, leaf or intercept is larger: e^32 to one is beyond any credit."""
+TOO_GOOD = "a column predicts the outcome perfectly: check that it is not the outcome itself"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class PublicShape:
         """The program that scores so many rows and reveals the scores to `receiver`."""
         if self.kind == "scorecard":
             dims = [sum(counts) for counts in self.counts]
-            return scorecard_program.build(rows, dims, receiver=receiver, bound=BOUND)
+            return scorecard_program.build(rows, dims, receiver=receiver, bound=LOGIT_BOUND)
         columns, forest = [len(counts) for counts in self.counts], Forest(self.trees, self.depth)
-        return trees_program.build(rows, columns, forest, receiver=receiver, bound=BOUND)
+        return trees_program.build(rows, columns, forest, receiver=receiver, bound=LOGIT_BOUND)
 
     def features(self, party: int, codes: Mapping[str, Codes]) -> Words:
         """A party's private operand from its bin codes, in the job's order of columns."""
@@ -90,7 +90,12 @@ class SecretModel:
 
 
 def of_scorecard(card: Scorecard, shape: PublicShape) -> SecretModel:
-    """A scorecard's weights, by party in the job's order of columns."""
+    """A scorecard's weights, by party in the job's order of columns.
+
+    Raises:
+        DataError: a logit could exceed LOGIT_BOUND.
+    """
+    _check_bound(card.bound())
     weights = list(card.weights.values())
     arrays, begin = {"intercept": _column(np.array([card.intercept]))}, 0
     for party, counts in enumerate(shape.counts):
@@ -102,7 +107,12 @@ def of_scorecard(card: Scorecard, shape: PublicShape) -> SecretModel:
 
 
 def of_trees(forest: PaddedTrees, shape: PublicShape) -> SecretModel:
-    """Trees as selections, thresholds and leaves; see `trees_program`."""
+    """Trees as selections, thresholds and leaves; see `trees_program`.
+
+    Raises:
+        DataError: a logit could exceed LOGIT_BOUND.
+    """
+    _check_bound(forest.bound())
     nodes = forest.feature.size
     tested, left = forest.feature.reshape(-1), forest.missing_left.reshape(-1)
     arrays = {
@@ -121,13 +131,15 @@ def of_trees(forest: PaddedTrees, shape: PublicShape) -> SecretModel:
     return SecretModel(shape, arrays)
 
 
+def _check_bound(reach: float) -> None:
+    if reach > LOGIT_BOUND:
+        raise DataError(f"a logit of the trained model could reach {reach:.1f}", hint=TOO_GOOD)
+
+
 def _column(values: np.ndarray[Any, np.dtype[np.float64]]) -> Words:
-    if np.abs(values).max(initial=0.0) > BOUND:
-        raise DataError(
-            f"the trained model has a weight beyond {BOUND:g}",
-            hint="a column predicts the outcome perfectly: check that it is not the outcome itself",
-        )
-    return encode(values, scorecard_program.WEIGHT_BITS).reshape(-1, 1)
+    if np.abs(values).max(initial=0.0) > LOGIT_BOUND:
+        raise DataError(f"the trained model has a weight beyond {LOGIT_BOUND}", hint=TOO_GOOD)
+    return encode(values, WEIGHT_BITS).reshape(-1, 1)
 
 
 def _one_hot(columns: list[Codes], counts: tuple[int, ...]) -> Words:

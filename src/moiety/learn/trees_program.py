@@ -18,15 +18,12 @@ from moiety.errors import UsageError
 from moiety.lang.program import Program
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
+from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.compare import logical_and
 from moiety.ops.convert import reveal, truncate_exact
 from moiety.ops.local import concat, logical_not, parity, reshape, take, within
 
 CODES = 256
-LEAF_BITS = 24
-"""Fraction bits of a leaf."""
-SCORE_BITS = 10
-"""Fraction bits of a revealed score."""
 DEEPEST = 5
 
 
@@ -68,15 +65,22 @@ def build(
 
     def score(**values: Value) -> Mapping[str, Value]:
         looked_up = [values[f"features_{p}"] @ values[f"selection_{p}"] for p in owners]
-        code = within(reduce(Value.__add__, looked_up), lo=0, hi=CODES, by="the model's maker")
+        code = within(
+            reduce(Value.__add__, looked_up),
+            lo=0,
+            hi=CODES,
+            by="the model's maker, for codes and flags that their owners make as said above",
+        )
         left = reshape(code < values["thresholds"], shape=(rows, forest.trees, forest.nodes))
         reached = reshape(paths(left), shape=(rows, forest.trees * forest.leaves))
         most = forest.trees * largest
         total = within(reached @ values["leaves"], lo=-most, hi=most, by="one leaf a tree")
-        return {"score": reveal(truncate_exact(total + values["base"], shift=shift), to=receiver)}
+        logit = within(total + values["base"], lo=-limit, hi=limit, by=MAKER)
+        return {"score": reveal(truncate_exact(logit, shift=shift), to=receiver)}
 
     owners = [party for party, columns in enumerate(dims) if columns]
-    largest, shift = int(bound * (1 << LEAF_BITS)) + 1, LEAF_BITS - SCORE_BITS
+    limit = LOGIT_BOUND << WEIGHT_BITS
+    largest, shift = int(bound * (1 << WEIGHT_BITS)) + 1, WEIGHT_BITS - SCORE_BITS
     return trace(score, _inputs(rows, dims, forest, largest))
 
 
@@ -125,13 +129,13 @@ def _inputs(rows: int, dims: Sequence[int], forest: Forest, largest: int) -> dic
     nodes, leaves = forest.trees * forest.nodes, forest.trees * forest.leaves
     # products are summed over all leaves, and all columns, before `within` bounds the sums
     most = max(leaves, 2) * 2 * largest
-    ring = max(signed_bits(-most, most), LEAF_BITS)
+    ring = max(signed_bits(-most, most), WEIGHT_BITS)
     code_ring = signed_bits(0, 2 * sum(dims) * (CODES - 1) * CODES)
     model = (-largest, largest)
     inputs = {
         "thresholds": words((1, nodes), SHARED, (1, CODES)),
-        "leaves": words((leaves, 1), SHARED, model, LEAF_BITS, ring=ring),
-        "base": words((1, 1), SHARED, model, LEAF_BITS, ring=ring),
+        "leaves": words((leaves, 1), SHARED, model, WEIGHT_BITS, ring=ring),
+        "base": words((1, 1), SHARED, model, WEIGHT_BITS, ring=ring),
     }
     for party, columns in enumerate(dims):
         if columns:

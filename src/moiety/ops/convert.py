@@ -108,6 +108,8 @@ def _rounded_error(x: Type, shift: int) -> int:
 
 def _truncated(x: Type, *, shift: int) -> Type:
     kind = _scaled_down(x, shift)
+    if shift > 62:
+        raise UsageError(f"{shift} bits cannot be truncated at once", hint="at most 62")
     if x.ring < 64 or signed_bits(x.lo, x.hi) > 63:
         raise UsageError(
             f"truncate needs |x| < 2^62 and shares mod 2^64; {x} has not",

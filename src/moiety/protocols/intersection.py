@@ -102,6 +102,12 @@ class Meeting:
         """The number of the peer's items."""
         received = yield self._tick(len(self.items).to_bytes(8, "little"), 8)
         peers = int.from_bytes(received[self.peer], "little")
+        if min(peers, len(self.items)) < self.limits.min_common:
+            raise PolicyRefused(
+                f"{peers} items are to be aligned with our {len(self.items)}; at least "
+                f"{self.limits.min_common} must be common",
+                hint="a set that small asks for single people: align larger tables",
+            )
         if not 1 <= peers <= self.limits.max_peer:
             raise PolicyRefused(
                 f"the peer wants to align {peers} items; the limit is {self.limits.max_peer}",

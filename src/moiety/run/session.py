@@ -1,5 +1,6 @@
 """Drives one party's side of programs and protocols over a channel, and keeps the ledger."""
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
@@ -21,6 +22,10 @@ Progress = Callable[[int, int], None]
 HASH = 32
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 def quiet(done: int, total: int) -> None:
     """Tells nobody."""
 
@@ -40,12 +45,14 @@ class Session:
         material: Material,
         *,
         receivers: Collection[int],
-        progress: Progress = quiet,
+        about: bytes = b"",
+        agreed: Callable[[], None] = nothing,
     ) -> dict[str, Array]:
         """The outputs that this party holds.
 
         Before anything that depends on an input is sent: the program may reveal to `receivers`
-        only, the material is spent, and the peer shows the same program and the same lot.
+        only, the material is spent, and the peer shows the same program, the same `about` (what
+        both mean to compute on) and the same lot; then `agreed` is called.
         """
         strangers = program.receivers - set(receivers)
         if strangers:
@@ -54,10 +61,10 @@ class Session:
             raise MaterialError("this lot of correlated randomness was used before in this session")
         execution = Execution(program, self.party, inputs, material)
         self._lots.add(material.lot)
-        self._meet(program, material)
-        for done, level in enumerate(program.levels, 1):
+        self._meet(hashlib.sha256(program.hash + about).digest(), material)
+        agreed()
+        for level in program.levels:
             self._level(program, execution, level)
-            progress(done, len(program.levels))
         return execution.outputs()
 
     def intersect(
@@ -111,18 +118,18 @@ class Session:
         tick.check(received)
         return received
 
-    def _meet(self, program: Program, material: Material) -> None:
-        """Both parties must be about to run the same program with parts of the same lot."""
+    def _meet(self, purpose: bytes, material: Material) -> None:
+        """Both parties must be about to compute the same with parts of the same lot."""
         greeting = Cost((both_ways(8 * (HASH + LOT)),))
         theirs = self.drive(
-            self._greet(program.hash + material.lot),
+            self._greet(purpose + material.lot),
             step="agree on program and lot",
             way="compare hashes",
             predict=lambda _: greeting,
         )
-        if theirs[:HASH] != program.hash:
+        if theirs[:HASH] != purpose:
             raise PeerMisbehaved(
-                f"{self.channel.peer} is about to run another program than ours",
+                f"{self.channel.peer} is about to run another program than ours, or on other rows",
                 hint="compare the job's hash and the version of moiety on both sides",
             )
         if theirs[HASH:] != material.lot:
