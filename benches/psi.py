@@ -14,6 +14,7 @@ import venv
 from pathlib import Path
 
 from machine import ROOT, pin
+
 from moiety.protocols.intersection import Limits
 from moiety.run.session import Session
 from moiety.wire.certificates import Credentials, fingerprint, make_credentials

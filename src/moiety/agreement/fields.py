@@ -32,8 +32,12 @@ def parse_toml(source: bytes, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(source.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        text = not isinstance(error, UnicodeDecodeError)
+        fault = "a value is nested or long beyond use" if text else "it is not UTF-8"
+        raise ConfigError(f"{where} is not TOML: {fault}") from error
 
 
 def read_toml(path: Path) -> "Fields":

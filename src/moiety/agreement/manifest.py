@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, parse_toml, read_file
+from moiety.agreement.signing import public_key
 from moiety.errors import ConfigError
 
 MODELS = ("scorecard", "trees")
@@ -49,6 +50,10 @@ class Job:
     enclave_host: str
     host_may_be_party: bool
     min_common: int
+    min_applicants: int
+    """The smallest number of common applicants that may be scored in a run."""
+    attempts: int
+    """How often the tables of one use may be aligned in all runs of the job."""
     scores_to: str
     predictions: int
 
@@ -82,6 +87,11 @@ class Job:
     def index(self, name: str) -> int:
         """The position of the party of that name."""
         return self.names.index(self.member(name).name)
+
+
+def is_name(text: str) -> bool:
+    """Whether a party may be called so: in files, certificates and on terminals it stays itself."""
+    return text.isidentifier() and text.isascii() and len(text) <= 40
 
 
 def pin(text: str) -> bytes:
@@ -128,7 +138,9 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         model=_model(fields.table("model")),
         enclave_host=enclave.text("host"),
         host_may_be_party=enclave.flag("host_may_be_party", False),
-        min_common=alignment.whole("min_common", low=1),
+        min_common=(least := alignment.whole("min_common", low=1)),
+        min_applicants=alignment.whole("min_applicants", least, low=1),
+        attempts=alignment.whole("attempts", 10, low=1, high=1000),
         scores_to=release.text("scores_to"),
         predictions=release.whole("predictions", low=1, high=10_000_000),
     )
@@ -138,12 +150,13 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
 
 
 def _member(name: str, fields: Fields) -> Member:
-    certificate = fields.text("certificate")
+    certificate, signing_key = fields.text("certificate"), fields.text("signing_key")
     pin(certificate)
+    public_key(signing_key)
     member = Member(
         name=name,
         certificate=certificate,
-        signing_key=fields.text("signing_key"),
+        signing_key=signing_key,
         train=fields.text("train"),
         score=fields.text("score"),
         columns=fields.names("columns"),
@@ -173,10 +186,15 @@ def _checked(job: Job, where: str) -> Job:
     labels = [member.name for member in job.members if member.label is not None]
     faults = (
         (len(job.members) != 2, "exactly two [parties.NAME] are supported"),
+        (not all(map(is_name, job.names)), "a party's name is 1 to 40 letters, digits and _"),
         (len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"),
         (job.scores_to not in job.names, f"scores_to = '{job.scores_to}' is not a party"),
         ("enclave" in job.names, "'enclave' cannot be the name of a party"),
         (not all(member.columns for member in job.members), "a party brings no column"),
+        (
+            any("label" in member.columns for member in job.members),
+            "no column may be called 'label': that is what the sealed data call the label",
+        ),
         (
             job.enclave_host in job.names and not job.host_may_be_party,
             f"the enclave's host '{job.enclave_host}' is a party; a host who breaks its own "

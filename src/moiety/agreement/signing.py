@@ -1,6 +1,7 @@
 """Ed25519 signatures of job hashes, and the keys that make them."""
 
 import base64
+import hmac
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from moiety.errors import ConfigError, PolicyRefused
 
 _DOMAIN = b"moiety job signature v1\0"
+_DERIVE = b"moiety party secret v1\0"
 
 
 class SigningKey:
@@ -61,6 +63,10 @@ class SigningKey:
     def public(self) -> str:
         """The public key as `ed25519:<base64>`."""
         return public_text(self._private.public_key())
+
+    def derive(self, label: bytes) -> bytes:
+        """A 32-byte secret of this party's own for a label: HMAC-SHA256 under the private key."""
+        return hmac.digest(self._private.private_bytes_raw(), _DERIVE + label, "sha256")
 
     def sign(self, message: bytes, domain: bytes) -> bytes:
         """A 64-byte signature of the message in a domain."""

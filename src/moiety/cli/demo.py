@@ -8,7 +8,8 @@ import typer
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all
-from moiety.cli.stage import Stage, set_stage
+from moiety.cli.stage import Stage, Terms, set_stage
+from moiety.data.credit import split_credit
 from moiety.errors import UsageError
 from moiety.report.stored import from_json
 from moiety.report.terminal import summary
@@ -17,6 +18,7 @@ from moiety.run.steps import Event
 demo = typer.Typer(no_args_is_help=True, help="Real-data stories on this machine.")
 
 SPLITS = ("thin", "bills", "strong", "fate")
+SEED = 20
 
 
 @demo.callback()
@@ -40,7 +42,7 @@ def credit(
             hint=f"splits: {', '.join(SPLITS)}; models: scorecard, trees",
         )
     _clear(folder)
-    stage = set_stage(folder, split=split, model=model, overlap=overlap)
+    stage = set_stage(folder, split_credit(split, overlap=overlap, seed=SEED), Terms(model=model))
     if not json:
         _introduce(stage)
     run_all(stage, as_json=json)
@@ -83,5 +85,5 @@ def _conclude(stage: Stage, *, as_json: bool) -> None:
         console.out(report)
         return
     console.stdout.print(summary(from_json(report)))
-    console.stdout.print(f"\nThe lender's report: {stage.page('lender')}")
-    console.stdout.print(f"The payment company's: {stage.page('payco')}")
+    console.out(f"\nThe lender's report: {stage.page('lender')}")
+    console.out(f"The payment company's: {stage.page('payco')}")

@@ -34,9 +34,8 @@ def doctor(
 ) -> None:
     """Check certificate, clock, port, peers and tables; exit with 2 if something is amiss."""
     findings = list(_look(home))
+    lines = [f"{'✓' if each.good else '✗'} {each.what}: {each.text}" for each in findings]
     body = {"findings": [vars(finding) for finding in findings]}
-    marks = {True: "[green]✓[/]", False: "[bold red]✗[/]"}
-    lines = [f"{marks[each.good]} {each.what}: {each.text}" for each in findings]
     console.result(body, "\n".join(lines), as_json=json)
     if not all(finding.good for finding in findings):
         raise typer.Exit(2)

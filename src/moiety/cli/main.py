@@ -6,9 +6,13 @@ Exit codes: 0 done · 2 usage, configuration or data · 3 refused by a policy or
 """
 
 import json
+import os
 import sys
+import traceback
+from pathlib import Path
 
 import typer
+from typer.exceptions import TyperException
 
 from moiety import __version__
 from moiety.cli import console
@@ -17,7 +21,9 @@ from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
 from moiety.cli.party import data, init, job, peer, run
-from moiety.errors import MoietyError
+from moiety.errors import InternalError, MoietyError, UsageError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,20 +56,42 @@ def root(
 
 
 def main() -> None:
-    """Runs the command line; an error is one sentence with a hint, and an exit code."""
+    """Runs the command line; whatever goes wrong is one sentence with a hint, and an exit code."""
     try:
-        app()
-    except MoietyError as error:
-        _show(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.problem("interrupted", "")
-        sys.exit(130)
+        code = app(prog_name="moiety", standalone_mode=False)
+    except Exception as error:
+        if "MOIETY_TRACEBACK" in os.environ:
+            raise
+        code = _show(_named(error))
+    if code == INTERRUPTED:
+        _tell("interrupted", "", INTERRUPTED)
+    sys.exit(code)
 
 
-def _show(error: MoietyError) -> None:
+def _named(error: Exception) -> MoietyError:
+    """Any error as one of ours; a fault's own text is left out, for it could quote data."""
+    if isinstance(error, MoietyError):
+        return error
+    if isinstance(error, TyperException):
+        command = getattr(getattr(error, "ctx", None), "command_path", "moiety")
+        return UsageError(error.format_message(), hint=f"{command} --help tells how")
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return UsageError(f"{where}{error.strerror}", hint="check the path, its rights, the disk")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return InternalError(
+        f"a fault in moiety: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",
+        hint="please report it; MOIETY_TRACEBACK=1 shows all, data perhaps included",
+    )
+
+
+def _show(error: MoietyError) -> int:
+    _tell(str(error), error.hint, error.exit_code)
+    return error.exit_code
+
+
+def _tell(what: str, hint: str, code: int) -> None:
     if "--json" in sys.argv:
-        body = {"error": str(error), "hint": error.hint, "exit_code": error.exit_code}
-        console.out(json.dumps(body))
-    else:
-        console.problem(str(error), error.hint)
+        console.out(json.dumps({"error": what, "hint": hint, "exit_code": code}))
+    elif what:
+        console.problem(what, hint)

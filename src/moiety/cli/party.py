@@ -42,7 +42,9 @@ def init(
 def peer_add(card: Path, home: Path = Home, json: bool = Json) -> None:
     """Add a partner from its card; compare the fingerprints with it by telephone."""
     name = add_peer(home, card)
-    console.result({"peer": name}, f"added {name}:\n{card.read_text()}", as_json=json)
+    console.result(
+        {"peer": name}, f"added {name}:\n{card.read_text(encoding='utf-8')}", as_json=json
+    )
 
 
 @data.command("add")
@@ -96,7 +98,7 @@ def run(
         console.out(to_json(outcome.report))
     else:
         console.stdout.print(summary(outcome.report))
-        console.stdout.print(f"\nreport: {outcome.page}")
+        console.out(f"\nreport: {outcome.page}")
 
 
 def _party(home: Path, name: str, proposal: Job) -> Party:

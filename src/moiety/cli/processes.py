@@ -93,6 +93,11 @@ def _stop(children: list[Child]) -> None:
     for child in children:
         if child.process.poll() is None:
             child.process.terminate()
+    for child in children:
+        try:
+            child.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            child.process.kill()
             child.process.wait()
 
 
@@ -101,9 +106,17 @@ def _raise_cause(children: list[Child]) -> None:
     failed = [child for child in children if child.process.returncode]
     failed.sort(key=lambda child: child.process.returncode in (PeerError.exit_code, -SIGTERM))
     for child in failed:
-        lines = child.output.strip().splitlines() or ["{}"]
-        body = json.loads(lines[-1])
-        what = body.get("error", f"ended with exit code {child.process.returncode}")
-        error = MoietyError(f"{child.who}: {what}", hint=body.get("hint", ""))
+        what, hint = _last_words(child)
+        error = MoietyError(f"{child.who}: {what}", hint=hint)
         error.exit_code = max(child.process.returncode, 1)
         raise error
+
+
+def _last_words(child: Child) -> tuple[str, str]:
+    """The error and hint that a failed process printed as JSON; else how it ended."""
+    code = child.process.returncode
+    try:
+        body = json.loads(child.output.splitlines()[-1])
+        return str(body["error"]), str(body["hint"])
+    except (ValueError, IndexError, KeyError, TypeError):
+        return (f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"), ""

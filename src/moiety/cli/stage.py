@@ -1,4 +1,4 @@
-"""The demo's stage: three folders as three institutions would make them, by the same functions."""
+"""A stage: three folders as three institutions would make them, by the same functions."""
 
 import socket
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moiety.agreement.fields import read_toml
 from moiety.agreement.manifest import load_job
-from moiety.data.credit import ID, LABEL, CreditSplit, split_credit
+from moiety.data.credit import ID, LABEL, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
 from moiety.party.agree import sign
@@ -14,15 +14,13 @@ from moiety.party.config import load_party
 from moiety.party.setup import add_data, add_peer, init_party
 
 PURPOSE = "joint credit score of a rural lender and a payment company"
-SEED = 20
-PREDICTIONS = 6000
 
 _POLICY = """\
 purposes = ["{purpose}"]
 models = ["scorecard", "trees"]
 scores_to = ["lender"]
-max_peer_rows = 40000
-min_common = 500
+max_peer_rows = {max_rows}
+min_common = {min_common}
 max_predictions = {predictions}
 
 [columns]
@@ -51,7 +49,7 @@ train = "clients"
 score = "applicants"
 columns = {lender_columns}
 label = "default"
-max_rows = 40000
+max_rows = {max_rows}
 
 [parties.payco]
 certificate = "{payco[certificate]}"
@@ -59,10 +57,10 @@ signing_key = "{payco[signing_key]}"
 train = "clients"
 score = "clients"
 columns = {payco_columns}
-max_rows = 40000
+max_rows = {max_rows}
 
 [alignment]
-min_common = 500
+min_common = {min_common}
 
 [enclave]
 host = "operator"
@@ -74,12 +72,32 @@ predictions = {predictions}
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the job and both parties' policies say, beside who brings which columns."""
+
+    model: str = "scorecard"
+    max_rows: int = 40_000
+    min_common: int = 500
+    predictions: int = 6000
+
+
+@dataclass(frozen=True)
 class Stage:
-    """Where the demo's folders are, and what each party has."""
+    """Where the folders of lender, payco and enclave are, and what each party has."""
 
     folder: Path
     split: CreditSplit
     enclave_address: str
+
+    @property
+    def job(self) -> Path:
+        """The job that both parties sign."""
+        return self.folder / "job.toml"
+
+    @property
+    def homes(self) -> dict[str, Path]:
+        """The parties' folders."""
+        return {name: self.folder / name for name in ("lender", "payco")}
 
     @property
     def lender_text(self) -> str:
@@ -100,20 +118,26 @@ class Stage:
 
     def commands(self) -> dict[str, list[str]]:
         """The arguments of `moiety` in each of the three processes."""
-        job, home = str(self.folder / "job.toml"), self.folder
-        serve = ["enclave", "serve", "--home", str(home / "enclave"), "--once"]
+        serve = ["enclave", "serve", "--home", str(self.folder / "enclave"), "--once"]
         return {
             "enclave": [*serve, "--listen", self.enclave_address],
-            "lender": ["run", job, "--as", "lender", "--home", str(home / "lender")],
-            "payco": ["run", job, "--as", "payco", "--home", str(home / "payco")],
+            **{
+                name: ["run", str(self.job), "--as", name, "--home", str(home)]
+                for name, home in self.homes.items()
+            },
         }
 
+    def sign(self) -> None:
+        """Both parties sign the job as it stands now."""
+        for home in self.homes.values():
+            sign(load_party(home), load_job(self.job))
 
-def set_stage(folder: Path, *, split: str, model: str, overlap: float) -> Stage:
-    """Makes the folders of lender, payco and enclave, with keys, tables, policies and the job."""
-    data = split_credit(split, overlap=overlap, seed=SEED)
+
+def set_stage(folder: Path, data: CreditSplit, terms: Terms) -> Stage:
+    """Makes the folders of lender, payco and enclave: keys, tables, policies and the signed job."""
     lender, payco, enclave = (f"127.0.0.1:{port}" for port in _free_ports(3))
-    homes = {"lender": folder / "lender", "payco": folder / "payco"}
+    stage = Stage(folder, data, enclave)
+    homes = stage.homes
     cards = {
         name: init_party(homes[name], name, listen=address, enclave=enclave)
         for name, address in (("lender", lender), ("payco", payco))
@@ -124,11 +148,10 @@ def set_stage(folder: Path, *, split: str, model: str, overlap: float) -> Stage:
     platform = SimulationPlatform.create(folder / "enclave" / "platform")
     for name, home in homes.items():
         (home / "simulation-root.der").write_bytes(platform.root_der)
-        (home / "policy.toml").write_text(_policy(name, data), encoding="utf-8")
-    (folder / "job.toml").write_text(_job(cards, data, model), encoding="utf-8")
-    for home in homes.values():
-        sign(load_party(home), load_job(folder / "job.toml"))
-    return Stage(folder, data, enclave)
+        (home / "policy.toml").write_text(_policy(name, data, terms), encoding="utf-8")
+    stage.job.write_text(_job(cards, data, terms), encoding="utf-8")
+    stage.sign()
+    return stage
 
 
 def _tables(homes: dict[str, Path], data: CreditSplit) -> None:
@@ -143,30 +166,29 @@ def _tables(homes: dict[str, Path], data: CreditSplit) -> None:
         add_data(homes[name], path, name=table, id=ID, label=label, schema=schema)
 
 
-def _policy(name: str, data: CreditSplit) -> str:
+def _policy(name: str, data: CreditSplit, terms: Terms) -> str:
     columns = list(data.lender_columns if name == "lender" else data.payco_columns)
     tables = ("clients", "applicants") if name == "lender" else ("clients",)
     return _POLICY.format(
         purpose=PURPOSE,
-        predictions=PREDICTIONS,
+        **vars(terms),
         columns="\n".join(f"{table} = {_list(columns)}" for table in tables),
         measurement=measurement().hex(),
     )
 
 
-def _job(cards: dict[str, Path], data: CreditSplit, model: str) -> str:
+def _job(cards: dict[str, Path], data: CreditSplit, terms: Terms) -> str:
     keys = {}
     for name, card in cards.items():
         fields = read_toml(card)
         keys[name] = {key: fields.text(key) for key in ("certificate", "signing_key")}
     return _JOB.format(
         purpose=PURPOSE,
-        model=model,
+        **vars(terms),
         lender=keys["lender"],
         payco=keys["payco"],
         lender_columns=_list(list(data.lender_columns)),
         payco_columns=_list(list(data.payco_columns)),
-        predictions=PREDICTIONS,
     )
 
 

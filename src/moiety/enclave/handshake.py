@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from moiety import __version__
-from moiety.agreement.manifest import Job, parse_job, pin
+from moiety.agreement.manifest import Job, Member, parse_job, pin
 from moiety.agreement.signing import SigningKey, public_key, verify, verify_job
 from moiety.enclave.attester import Attester
 from moiety.enclave.binding import Claim, bind, fresh_nonce
@@ -96,6 +96,11 @@ def attest(
     return rules.policy.accept(rules.verifier.verify(evidence, binding, now=rules.now))
 
 
+def data_set(member: Member) -> str:
+    """What a member's sealed training columns are called in its capsule and its released key."""
+    return f"{member.name}/{member.train}"
+
+
 @dataclass(frozen=True)
 class Demands:
     """A party's verifier and policy, and the time at which it judges (seconds since 1970)."""
@@ -115,6 +120,13 @@ def release_key(
     message = {"consent": consent, "wrapped": released.wrapped, **named}
     channel.send(Kind.RELEASE, encode(message))
     return released
+
+
+def consent_only(channel: Channel, accepted: Accepted, signer: SigningKey) -> None:
+    """Signs the transcript and releases nothing: the enclave is to deal for a model of before."""
+    consent = signer.sign(accepted.authentic.binding.report_data, _CONSENT)
+    message = {"consent": consent, "wrapped": b"", "data_set": "", "version": 0}
+    channel.send(Kind.RELEASE, encode(message))
 
 
 def receive_proposal(channel: Channel) -> Proposal:
@@ -159,19 +171,26 @@ def present(channel: Channel, proposal: Proposal, attester: Attester, keys: Encl
 
 def receive_key(
     channel: Channel, proposal: Proposal, claim: Claim, keys: EnclaveKeys
-) -> tuple[DataKey, CapsuleHeader]:
+) -> tuple[DataKey, CapsuleHeader] | None:
     """The data key that a party released, and the header that its capsule must have.
+
+    None if it consents and brings no data.
 
     Raises:
         PolicyRefused: the consent is not the party's, or the key is not for this job and enclave.
     """
     said = decode(channel.receive(Kind.RELEASE, _RELEASE_LIMIT), _RELEASE, _RELEASE_LIMIT)
+    member = proposal.job.member(proposal.party)
     verify(
         said["consent"],
         bind(claim, channel, attesting=True).report_data,
         domain=_CONSENT,
-        key=proposal.job.member(proposal.party).signing_key,
-        what=f"{proposal.party} on this attested channel",
+        key=member.signing_key,
+        what=f"{member.name} on this attested channel",
     )
-    header = CapsuleHeader(said["data_set"], said["version"], proposal.job.hash)
+    if not said["wrapped"]:
+        return None
+    if said["data_set"] != data_set(member):
+        raise PolicyRefused(f"{member.name} releases a data set that is not the job's")
+    header = CapsuleHeader(data_set(member), said["version"], proposal.job.hash)
     return unwrap(said["wrapped"], keys.hpke, proposal.job.hash, header.data_set), header

@@ -53,7 +53,7 @@ def _table(member: Member, plaintext: bytes) -> pa.Table:
         with pa.ipc.open_stream(plaintext) as reader:
             table = reader.read_all()
         table.validate(full=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise DataError(f"{member.name}'s capsule holds no Arrow table") from error
     return table
 

@@ -5,12 +5,14 @@ row or the model.
 """
 
 import io
+import time
 from dataclasses import dataclass
 
 from moiety.agreement.manifest import Job
 from moiety.enclave.attester import Attester
 from moiety.enclave.capsule import CapsuleHeader, DataKey, open_capsule
-from moiety.enclave.handover import hand_over
+from moiety.enclave.guard import USUAL, Guard, Patience
+from moiety.enclave.handover import deal_again, hand_over
 from moiety.enclave.handshake import (
     EnclaveKeys,
     Proposal,
@@ -20,26 +22,25 @@ from moiety.enclave.handshake import (
 )
 from moiety.enclave.inputs import Columns, read_columns
 from moiety.enclave.job import train
-from moiety.enclave.upload import CapsuleReader
-from moiety.errors import MoietyError, PolicyRefused
+from moiety.enclave.upload import CapsuleReader, largest_capsule
+from moiety.errors import MoietyError, PolicyRefused, told
 from moiety.run.steps import Listener, Steps
 from moiety.wire.certificates import Credentials
 from moiety.wire.channel import Channel
 from moiety.wire.tls import Listener as Door
 from moiety.wire.tls import Options, listen
-from moiety.wire.watch import Watch
-
-FIRST_GUEST = 24 * 3600.0
-SECOND_GUEST = 600.0
 
 
 @dataclass(frozen=True)
 class Guest:
-    """A data owner that was checked: its channel and its opened columns."""
+    """A data owner that was checked: its channel and its opened columns.
+
+    Without columns it has a share of the job's model, and wants material only.
+    """
 
     channel: Channel
     proposal: Proposal
-    columns: Columns
+    columns: Columns | None
 
 
 def serve(
@@ -49,26 +50,29 @@ def serve(
     attester: Attester,
     listener: Listener,
     once: bool = False,
+    patience: Patience = USUAL,
 ) -> None:
     """Serves jobs one after the other at an address; with `once`, one job.
+
+    A caller who brings no good job is told why and forgotten. What ends a job ends only that job.
 
     Raises:
         MoietyError: with `once`, what ended the job; otherwise it is told and the next one awaited.
     """
     steps = Steps(listener)
-    with Watch() as watch:
+    with Guard() as watch:
         options = Options(watch=watch, progress=steps.note)
         with listen(address, credentials=credentials, options=options) as door:
             steps.note(f"listening on {door.address}")
-            service = Service(door, attester, steps, watch)
+            service = Service(door, attester, steps, watch, patience)
             while True:
                 try:
                     service.one_job()
-                except MoietyError as error:
-                    watch.abort(str(error))
+                except Exception as error:
+                    watch.abort(told(error))
                     if once:
                         raise
-                    steps.note(f"the job ended: {error}")
+                    steps.note(f"the job ended: {_words(error)}")
                 if once:
                     return
 
@@ -80,20 +84,27 @@ class Service:
     door: Door
     attester: Attester
     steps: Steps
-    watch: Watch
+    watch: Guard
+    patience: Patience
 
     def one_job(self) -> None:
         """One job from the first guest to the hand-over; its keys live no longer."""
         keys = EnclaveKeys.create()
         guests = self._receive_all(keys)
         job = next(iter(guests.values())).proposal.job
+        channels = {name: guest.channel for name, guest in guests.items()}
+        columns = {name: guest.columns for name, guest in guests.items() if guest.columns}
+        if not columns:
+            self._deal_again(job, channels)
+            return
+        if len(columns) < len(guests):
+            raise PolicyRefused("one party brings data, the other has a model already")
         with self.steps.step("training", f"training the {job.model.kind}") as step:
             self.watch.enter("training")
-            trained = train(job, {name: guest.columns for name, guest in guests.items()})
+            trained = train(job, columns)
             step.result = f"trained the model ({job.model.kind}) on {trained.rows:,} common clients"
         with self.steps.step("hand-over", "sharing the model") as step:
             self.watch.enter("the hand-over")
-            channels = {name: guest.channel for name, guest in guests.items()}
             dealt = hand_over(
                 job,
                 trained,
@@ -105,39 +116,85 @@ class Service:
             self.watch.finish()
             step.result = f"one share each, randomness for {dealt:,} predictions, then forgot all"
 
+    def _deal_again(self, job: Job, channels: dict[str, Channel]) -> None:
+        with self.steps.step("dealing", "dealing for the parties' model") as step:
+            self.watch.enter("the hand-over")
+            dealt = deal_again(job, channels)
+            self.watch.finish()
+            step.result = f"randomness for {dealt:,} predictions with the model that they have"
+
     def _receive_all(self, keys: EnclaveKeys) -> dict[str, Guest]:
-        guests: dict[str, Guest] = {}
-        job: Job | None = None
-        while job is None or len(guests) < len(job.members):
-            guest = self._receive(keys, job, patience=SECOND_GUEST if guests else FIRST_GUEST)
-            job = guest.proposal.job
-            if guest.proposal.party in guests:
-                raise PolicyRefused(f"{guest.proposal.party} came twice")
+        first = self._receive(keys, *self._invite({}, self.patience.first))
+        guests = {first.proposal.party: first}
+        job = first.proposal.job
+        while len(guests) < len(job.members):
+            guest = self._receive(keys, *self._invite(guests, self.patience.second))
             guests[guest.proposal.party] = guest
         return {name: guests[name] for name in job.names}
 
-    def _receive(self, keys: EnclaveKeys, job: Job | None, *, patience: float) -> Guest:
-        channel = self.door.accept_until_attested("a party", patience)
-        channel.step = "attestation"
+    def _invite(self, guests: dict[str, Guest], patience: float) -> tuple[Channel, Proposal]:
+        """The next caller that proves to be a party of the job, among strangers who do not."""
+        until = time.monotonic() + patience
+        while True:
+            channel = None
+            try:
+                channel = self.door.accept_until_attested("a party", until - time.monotonic())
+                with self.watch.within(self.patience.introduction):
+                    return channel, self._introduced(channel, guests)
+            except Exception as error:
+                if channel is not None:
+                    channel.abort(str(error) if isinstance(error, MoietyError) else told(error))
+                self._check_guests()
+                if time.monotonic() >= until:
+                    raise
+                self.steps.note(f"turned a caller away: {_words(error)}")
+
+    def _introduced(self, channel: Channel, guests: dict[str, Guest]) -> Proposal:
+        channel.step = "its introduction"
         proposal = receive_proposal(channel)
-        if job is not None and proposal.job.hash != job.hash:
-            raise PolicyRefused(f"{proposal.party} brings another job than the first party")
+        if any(guest.proposal.job.hash != proposal.job.hash for guest in guests.values()):
+            raise PolicyRefused("another job is under way here", hint="try again when it is over")
+        if proposal.party in guests:
+            raise PolicyRefused(f"{proposal.party} is here already")
+        return proposal
+
+    def _check_guests(self) -> None:
+        """Raises PeerLost if a guest is gone: then the job is over, whoever else called."""
+        self.watch.wait(None, 0, 0)
+
+    def _receive(self, keys: EnclaveKeys, channel: Channel, proposal: Proposal) -> Guest:
+        """The guest with its data; if they are not good, it alone is told all about it."""
+        try:
+            return self._opened(keys, channel, proposal)
+        except MoietyError as error:
+            channel.abort(str(error))
+            raise
+
+    def _opened(self, keys: EnclaveKeys, channel: Channel, proposal: Proposal) -> Guest:
+        channel.step = "attestation"
         with self.steps.step("attestation", f"attesting to {proposal.party}") as step:
             claim = present(channel, proposal, self.attester, keys)
-            key, header = receive_key(channel, proposal, claim, keys)
-            step.result = f"attested to {proposal.party}, which released its key"
+            released = receive_key(channel, proposal, claim, keys)
+            brings = "released its key" if released else "has a share of the model"
+            step.result = f"attested to {proposal.party}, which {brings}"
+        if released is None:
+            return Guest(channel, proposal, None)
         with self.steps.step("capsule", f"receiving {proposal.party}'s capsule") as step:
             channel.step = "the sealed data's transfer"
-            columns = self._open(channel, proposal, key, header)
+            columns = self._open(channel, proposal, *released)
             step.result = f"opened {proposal.party}'s capsule"
         return Guest(channel, proposal, columns)
 
     def _open(
         self, channel: Channel, proposal: Proposal, key: DataKey, header: CapsuleHeader
     ) -> Columns:
-        whole = io.BytesIO()
+        member, whole = proposal.job.member(proposal.party), io.BytesIO()
         with key:
-            for piece in open_capsule(CapsuleReader(channel), key, header):
+            for piece in open_capsule(CapsuleReader(channel, largest_capsule(member)), key, header):
                 whole.write(piece)
-        member = proposal.job.member(proposal.party)
         return read_columns(proposal.job, member, whole.getvalue())
+
+
+def _words(error: Exception) -> str:
+    """An error for the service's own log; a fault's text could quote data, so only its kind."""
+    return str(error) if isinstance(error, MoietyError) else f"a fault ({type(error).__name__})"

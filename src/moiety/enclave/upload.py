@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
+from moiety.agreement.manifest import Member
+from moiety.enclave.capsule import CHUNK_SIZE, TAG_SIZE
 from moiety.errors import PeerMisbehaved
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
-PIECE = 1 << 27
-LARGEST = 1 << 34
+PIECE = CHUNK_SIZE + TAG_SIZE
+SLACK = 1 << 20
+"""Bytes that a capsule may have beside its codes: headers, tags, names, padding."""
 
 
 def send_capsule(channel: Channel, pieces: Iterable[bytes]) -> int:
@@ -20,14 +23,20 @@ def send_capsule(channel: Channel, pieces: Iterable[bytes]) -> int:
     return size
 
 
-class CapsuleReader:
-    """A capsule being received, read as a file."""
+def largest_capsule(member: Member) -> int:
+    """The most bytes that a member's capsule may have: one for each cell, a label, and 1 % more."""
+    cells = member.max_rows * (len(member.columns) + 1)
+    return cells + cells // 100 + SLACK
 
-    def __init__(self, channel: Channel) -> None:
+
+class CapsuleReader:
+    """A capsule being received, of at most `limit` bytes, read as a file."""
+
+    def __init__(self, channel: Channel, limit: int) -> None:
         self._channel = channel
+        self._left = limit
         self._held = b""
         self._at = 0
-        self._total = 0
         self._ended = False
 
     def read(self, size: int, /) -> bytes:
@@ -35,9 +44,12 @@ class CapsuleReader:
         if self._at == len(self._held) and not self._ended:
             self._held, self._at = self._channel.receive(Kind.CAPSULE, PIECE), 0
             self._ended = not self._held
-            self._total += len(self._held)
-            if self._total > LARGEST:
-                raise PeerMisbehaved(f"{self._channel.peer} sends a capsule above {LARGEST} bytes")
+            self._left -= len(self._held)
+            if self._left < 0:
+                raise PeerMisbehaved(
+                    f"{self._channel.peer} sends a larger capsule than its columns can have",
+                    hint="the job's max_rows and columns bound it",
+                )
         data = self._held[self._at : self._at + size]
         self._at += len(data)
         return data

@@ -143,11 +143,21 @@ def _claims(engine: QuoteVerifier, evidence: Evidence, now: int) -> dict[str, An
         verified = engine.verify_with_policy(evidence.quote, collateral, now, policy)
     except (ValueError, OverflowError) as error:
         raise AttestationFailed(
-            f"evidence is not authentic: {error}",
-            hint="get new collateral if a part expired; otherwise do not trust this platform",
+            f"evidence is not authentic: {error}", hint=_advice(evidence)
         ) from error
     claims: dict[str, Any] = json.loads(verified.to_json())
     return claims
+
+
+def _advice(evidence: Evidence) -> str:
+    """What to do about evidence that is not authentic, judged by what it calls itself."""
+    try:
+        chain = x509.load_pem_x509_certificates(evidence.pck_chain)
+    except ValueError:
+        chain = []
+    if any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain):
+        return "it is a SIMULATION's evidence; the policy admits none, or one under another root"
+    return "get new collateral if a part expired; otherwise do not trust this platform"
 
 
 def _check_same_reading(evidence: Evidence, claims: dict[str, Any]) -> None:

@@ -13,13 +13,15 @@ import numpy as np
 from moiety.errors import DataError
 from moiety.lang.program import Program
 from moiety.learn import scorecard_program, trees_program
-from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
+from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
 from moiety.learn.trees_program import CODES, Forest
 from moiety.learn.woe import Codes
 from moiety.ring import Words, encode
 
+HALF = 2.0 ** -(SCORE_BITS + 1)
+"""Added to the constant, so that the exact truncation before the reveal rounds to nearest."""
 TOO_GOOD = "a column predicts the outcome perfectly: check that it is not the outcome itself"
 
 
@@ -97,7 +99,7 @@ def of_scorecard(card: Scorecard, shape: PublicShape) -> SecretModel:
     """
     _check_bound(card.bound())
     weights = list(card.weights.values())
-    arrays, begin = {"intercept": _column(np.array([card.intercept]))}, 0
+    arrays, begin = {"intercept": _column(np.array([card.intercept + HALF]))}, 0
     for party, counts in enumerate(shape.counts):
         own = weights[begin : begin + len(counts)]
         begin += len(counts)
@@ -118,7 +120,7 @@ def of_trees(forest: PaddedTrees, shape: PublicShape) -> SecretModel:
     arrays = {
         "thresholds": forest.threshold.reshape(1, -1).astype(np.uint64) + np.uint64(1),
         "leaves": _column(forest.leaves.reshape(-1)),
-        "base": _column(np.zeros(1)),
+        "base": _column(np.array([HALF])),
     }
     begin = 0
     for party, counts in enumerate(shape.counts):
@@ -132,7 +134,7 @@ def of_trees(forest: PaddedTrees, shape: PublicShape) -> SecretModel:
 
 
 def _check_bound(reach: float) -> None:
-    if reach > LOGIT_BOUND:
+    if reach + HALF > LOGIT_BOUND:
         raise DataError(f"a logit of the trained model could reach {reach:.1f}", hint=TOO_GOOD)
 
 

@@ -1,18 +1,24 @@
-"""Agreement: each party signs the job's hash; both exchange signatures before anything else."""
+"""Agreement: each party signs the job's hash; both exchange signatures before anything else.
+
+At the end both exchange the heads of their records, so that neither can rewrite its own.
+"""
 
 from datetime import UTC, datetime
 
 from moiety import __version__
 from moiety.agreement.manifest import Job
+from moiety.agreement.record import Record
 from moiety.agreement.signing import verify_job
-from moiety.errors import PolicyRefused
+from moiety.errors import PeerMisbehaved, PolicyRefused
 from moiety.message import decode, encode
 from moiety.party.config import Party
+from moiety.party.files import replace_file
 from moiety.party.policy import check_job
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
 _HELLO = {"version": str, "job": bytes, "signature": bytes, "aligned": dict[str, bytes]}
+_HEAD = {"head": bytes, "lines": int}
 _LIMIT = 4096
 
 
@@ -29,7 +35,7 @@ def sign(party: Party, job: Job) -> bytes:
     """
     check_job(party, job)
     signature = party.signing_key.sign_job(job.hash)
-    (party.job_folder(job) / "signature").write_bytes(signature)
+    replace_file(party.job_folder(job) / "signature", signature)
     return signature
 
 
@@ -61,7 +67,7 @@ def exchange(
     """
     mine = {"version": __version__, "job": job.hash, "signature": signature, "aligned": aligned}
     channel.send(Kind.HELLO, encode(mine))
-    theirs = decode(channel.receive(Kind.HELLO, _LIMIT), _HELLO, _LIMIT)
+    theirs = decode(channel.receive(Kind.HELLO, _LIMIT), _HELLO, _LIMIT, sender=channel.peer)
     if theirs["version"] != __version__:
         raise PolicyRefused(
             f"{channel.peer} runs moiety {theirs['version']}, this is {__version__}",
@@ -75,3 +81,15 @@ def exchange(
     key = job.member(channel.peer).signing_key
     verify_job(theirs["signature"], job.hash, signer=channel.peer, key=key)
     return theirs["signature"], theirs["aligned"]
+
+
+def exchange_heads(channel: Channel, record: Record) -> tuple[str, int]:
+    """The head of the peer's record (hex) and its number of lines; the peer gets ours.
+
+    Whoever keeps them finds the peer's record rewritten or cut before that line.
+    """
+    channel.send(Kind.RECORD, encode({"head": bytes.fromhex(record.head), "lines": record.lines}))
+    theirs = decode(channel.receive(Kind.RECORD, _LIMIT), _HEAD, _LIMIT, sender=channel.peer)
+    if len(theirs["head"]) != 32 or theirs["lines"] < 1:
+        raise PeerMisbehaved(f"{channel.peer} sent no head of a record")
+    return theirs["head"].hex(), theirs["lines"]

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from moiety.agreement.manifest import Job
 from moiety.data.table import Table
+from moiety.errors import PolicyRefused
+from moiety.party.files import append, replace_file
 from moiety.protocols.intersection import Limits
 from moiety.run.session import Progress, Session
 
@@ -34,6 +36,24 @@ class Aligned:
         return f"Aligned({self.use}: {len(self.rows)} common of {self.own_size})"
 
 
+def count_attempt(folder: Path, job: Job, use: str) -> None:
+    """Writes one more attempt to align down, before anything is sent.
+
+    Each attempt tells the peer how many of the ids it brings are here; another table, another ask.
+
+    Raises:
+        PolicyRefused: the job's attempts are used up.
+    """
+    path = folder / f"attempts-{use}"
+    done = path.stat().st_size if path.exists() else 0
+    if done >= job.attempts:
+        raise PolicyRefused(
+            f"this job's tables to {use} were aligned {done} times; the job allows no more",
+            hint="propose a new job, which all parties sign",
+        )
+    append(path, b".", after=done)
+
+
 def align(session: Session, job: Job, table: Table, *, use: str, progress: Progress) -> Aligned:
     """The rows of `table` that the peer's table has too, by private set intersection.
 
@@ -43,7 +63,8 @@ def align(session: Session, job: Job, table: Table, *, use: str, progress: Progr
         PolicyRefused: the peer brings more ids than the job allows, or too few are common.
     """
     peer = job.member(session.channel.peer)
-    limits = Limits(max_peer=peer.max_rows, min_common=job.min_common)
+    least = {"train": job.min_common, "score": job.min_applicants}[use]
+    limits = Limits(max_peer=peer.max_rows, min_common=least)
     items = [one.encode() for one in table.ids.tolist()]
     found = session.intersect(items, _domain(job, use), limits, progress=progress)
     sizes = found.sizes if session.party == 0 else found.sizes[::-1]
@@ -55,22 +76,20 @@ def keep(folder: Path, aligned: Aligned, table: Table) -> None:
     """Writes an alignment down for a later run of the same job."""
     facts = {"own_size": aligned.own_size, "peer_size": aligned.peer_size}
     body = {**facts, "table": _fingerprint(table), "rows": aligned.rows.tolist()}
-    path = _path(folder, aligned.use)
-    path.with_suffix(".tmp").write_text(json.dumps(body), encoding="utf-8")
-    path.with_suffix(".tmp").replace(path)
+    replace_file(_path(folder, aligned.use), json.dumps(body).encode())
 
 
 def kept(folder: Path, job: Job, table: Table, use: str) -> Aligned | None:
-    """The alignment that an earlier run kept, if it is of this very table."""
-    path = _path(folder, use)
-    if not path.exists():
+    """The alignment that an earlier run kept, if it is whole and of this very table."""
+    try:
+        body = json.loads(_path(folder, use).read_bytes())
+        if body["table"] != _fingerprint(table):
+            return None
+        rows = np.array(body["rows"], dtype=np.int64)
+        sizes = int(body["own_size"]), int(body["peer_size"])
+        return Aligned(use, rows, *sizes, _digest(job, use, table, rows))
+    except (FileNotFoundError, ValueError, TypeError, KeyError, IndexError):
         return None
-    body = json.loads(path.read_text(encoding="utf-8"))
-    if body["table"] != _fingerprint(table):
-        return None
-    rows = np.array(body["rows"], dtype=np.int64)
-    digest = _digest(job, use, table, rows)
-    return Aligned(use, rows, body["own_size"], body["peer_size"], digest)
 
 
 def _path(folder: Path, use: str) -> Path:

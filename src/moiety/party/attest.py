@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from moiety.agreement.manifest import Job
 from moiety.agreement.signing import public_text_of
 from moiety.enclave.capsule import CapsuleHeader, DataKey, seal
-from moiety.enclave.handshake import ENCLAVE, Demands, attest, release_key
+from moiety.enclave.handshake import ENCLAVE, Demands, attest, consent_only, data_set, release_key
 from moiety.enclave.policy import Accepted
 from moiety.enclave.upload import send_capsule
-from moiety.errors import ConfigError
 from moiety.party.config import Party
 from moiety.wire.channel import Channel
 from moiety.wire.tls import Options, connect_until_attested
 
-PATIENCE = 60.0
 VERSION = 1
 """Of a data set within one job, which is sealed afresh by each run under a key of its own."""
 
@@ -45,13 +43,11 @@ def meet_enclave(
     Raises:
         AttestationFailed: it is not; nothing was released.
     """
-    if not party.enclave_address:
-        raise ConfigError(f"{party.home / 'party.toml'} names no enclave address")
     channel = connect_until_attested(
         party.enclave_address,
         ENCLAVE,
         credentials=party.credentials,
-        deadline=PATIENCE,
+        deadline=party.patience,
         options=options,
     )
     channel.step = "attestation"
@@ -61,13 +57,18 @@ def meet_enclave(
     return Attested(channel, accepted)
 
 
+def consent(party: Party, enclave: Attested) -> None:
+    """Lets the enclave deal for the model that the parties have; nothing is released to it."""
+    consent_only(enclave.channel, enclave.accepted, party.signing_key)
+
+
 def deliver(party: Party, job: Job, enclave: Attested, plaintext: bytes) -> int:
     """Seals the columns under a fresh key, releases the key to the enclave, sends the capsule.
 
     Returns the capsule's size in bytes.
     """
     member = job.member(party.name)
-    header = CapsuleHeader(f"{party.name}/{member.train}", VERSION, job.hash)
+    header = CapsuleHeader(data_set(member), VERSION, job.hash)
     with DataKey.random() as key:
         release_key(enclave.channel, enclave.accepted, key, header, party.signing_key)
         return send_capsule(enclave.channel, seal(plaintext, key, header))

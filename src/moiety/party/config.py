@@ -58,6 +58,7 @@ class Rules:
     scores_to: tuple[str, ...]
     max_peer_rows: int
     min_common: int
+    min_applicants: int
     max_predictions: int
     enclave: EnclaveRules
 
@@ -71,6 +72,9 @@ class Party:
     listen: str
     enclave_address: str
     silence: int
+    """Seconds without a sign of life before a peer is given up."""
+    patience: int
+    """Seconds to wait for a peer or the enclave to come at all."""
     peers: dict[str, Peer]
     data: dict[str, DataSet]
     rules: Rules
@@ -102,7 +106,7 @@ class Party:
     def job_folder(self, job: Job) -> Path:
         """The folder where this party keeps a job's files; made if absent."""
         folder = self.home / "jobs" / job.hash.hex()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
 
@@ -125,6 +129,7 @@ def load_party(home: Path) -> Party:
         listen=fields.text("listen"),
         enclave_address=fields.text("enclave", ""),
         silence=fields.whole("silence", 20, low=5, high=3600),
+        patience=fields.whole("patience", 120, low=1, high=7 * 86400),
         peers={name: _peer(table) for name, table in fields.tables("peers").items()},
         data={name: _data(home, name, table) for name, table in fields.tables("data").items()},
         rules=load_rules(home),
@@ -165,7 +170,8 @@ def load_rules(home: Path) -> Rules:
         columns={name: columns.names(name) for name in columns.unread()},
         scores_to=fields.names("scores_to", []),
         max_peer_rows=fields.whole("max_peer_rows", 0),
-        min_common=fields.whole("min_common", 2**31),
+        min_common=(least := fields.whole("min_common", 2**31)),
+        min_applicants=fields.whole("min_applicants", least),
         max_predictions=fields.whole("max_predictions", 0),
         enclave=_enclave(home, fields.table("enclave", {})),
     )

@@ -5,26 +5,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moiety.agreement.manifest import Job, Member, pin
+from moiety.agreement.manifest import Job, Member
 from moiety.agreement.record import CLOSED, Record
 from moiety.data.table import Table, load_schema
 from moiety.enclave.handover import ModelShare, ask, receive_material, receive_share
-from moiety.errors import AttestationFailed, ConfigError, MoietyError, PeerError, PolicyRefused
-from moiety.party.agree import exchange, now, own_signature
-from moiety.party.align import USES, Aligned, align, keep, kept
-from moiety.party.attest import Attested, deliver, meet_enclave
+from moiety.errors import ConfigError, MoietyError, PolicyRefused, told
+from moiety.party.agree import exchange, exchange_heads, now, own_signature
+from moiety.party.align import USES, Aligned, align, count_attempt, keep, kept
+from moiety.party.attest import Attested, consent, deliver, meet_enclave
 from moiety.party.config import Party
+from moiety.party.files import sole_run
+from moiety.party.meet import check_ready, meet_peer
+from moiety.party.model import KeptModel, agreed_model, check_bins, keep_model, kept_model
 from moiety.party.outcome import Facts, Outcome, conclude
 from moiety.party.predict import Scores, Scoring, Timing, agree_unscored, batches
 from moiety.party.seal import Binned, bin_columns, to_arrow
 from moiety.party.spent import SpentIds
 from moiety.run.session import Session
 from moiety.run.steps import Listener, Steps
-from moiety.wire.channel import Channel
-from moiety.wire.tls import Options, connect, listen
+from moiety.wire.tls import Options
 from moiety.wire.watch import Watch
-
-PATIENCE = 120.0
 
 
 def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
@@ -37,13 +37,19 @@ def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
         AttestationFailed: the enclave is not acceptable; nothing was released.
     """
     signature = own_signature(party, job)
+    check_ready(party)
     steps = Steps(listener)
-    with Watch(silence=party.silence) as watch, _record(party, job) as record:
+    with (
+        sole_run(party.job_folder(job)),
+        Watch(silence=party.silence) as watch,
+        _record(party, job) as record,
+    ):
         options = Options(watch=watch, progress=steps.note)
         try:
-            return Node(party, job, steps, options, record).run(signature)
-        except (PolicyRefused, AttestationFailed, PeerError) as error:
-            watch.abort(str(error))
+            spent = SpentIds(party.job_folder(job), party.signing_key.derive(job.hash))
+            return Node(party, job, steps, options, record, spent).run(signature)
+        except BaseException as error:
+            watch.abort(told(error))
             raise
 
 
@@ -73,6 +79,7 @@ class Node:
     steps: Steps
     options: Options
     record: Record
+    spent: SpentIds
     signatures: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -89,19 +96,24 @@ class Node:
         """All steps, in order."""
         tables = self._load()
         earlier = {use: kept(self.folder, self.job, tables[use], use) for use in USES}
-        session, agreed = self._agree(signature, earlier)
+        session, agreed, model = self._agree(signature, earlier)
         train = self._align(session, tables["train"], "train", agreed)
-        binned = bin_columns(self.job, self.member, tables["train"].take(train.rows))
+        clients = tables["train"].take(train.rows)
+        fresh = bin_columns(self.job, self.member, clients)
+        binned = Binned(model.bins, {}, None).recode(clients) if model else fresh
         enclave = self._attest()
-        self._deliver(enclave, binned)
+        if model is None:
+            self._deliver(enclave, binned)
+        else:
+            consent(self.party, enclave)
         applicants = self._align(session, tables["score"], "score", agreed)
         chosen = tables["score"].take(applicants.rows)
-        share, timings = self._predict(session, enclave, binned.recode(chosen), chosen)
-        self.options.watch.finish()
+        share, timings = self._predict(session, enclave, model, binned, chosen)
+        self._part(session)
         facts = Facts(
             party=self.party,
             job=self.job,
-            train=tables["train"].take(train.rows),
+            train=clients,
             chosen=chosen,
             aligned={"train": train, "score": applicants},
             binned=binned,
@@ -140,13 +152,16 @@ class Node:
 
     def _agree(
         self, signature: bytes, earlier: dict[str, Aligned | None]
-    ) -> tuple[Session, dict[str, Aligned]]:
-        """A session with the peer, and the alignments that both have kept."""
+    ) -> tuple[Session, dict[str, Aligned], KeptModel | None]:
+        """A session with the peer, and the alignments and the model that both have kept."""
+        mine = self.job.index(self.party.name)
+        model = kept_model(self.folder, self.job, mine)
         with self.steps.step("agreement", "meeting the peer") as step:
-            channel = self._peer()
+            channel = meet_peer(self.party, self.job, self.options)
             channel.step = "the agreement"
-            mine = {use: found.digest for use, found in earlier.items() if found}
-            theirs, digests = exchange(channel, self.job, signature, mine)
+            known = {use: found.digest for use, found in earlier.items() if found}
+            known |= {"model": model.share.digest} if model else {}
+            theirs, digests = exchange(channel, self.job, signature, known)
             self.signatures = {self.party.name: signature, channel.peer: theirs}
             for name in self.job.names:
                 text = self.signatures[name].hex()
@@ -157,23 +172,8 @@ class Node:
             for use, found in earlier.items()
             if found and digests.get(use) == found.digest
         }
-        return Session(channel, self.job.index(self.party.name)), agreed
-
-    def _peer(self) -> Channel:
-        peer = next(member for member in self.job.members if member.name != self.party.name)
-        pinned = pin(peer.certificate)
-        credentials = self.party.credentials
-        if self.job.index(self.party.name) == 0:
-            with listen(self.party.listen, credentials=credentials, options=self.options) as door:
-                return door.accept({peer.name: pinned}, PATIENCE)
-        return connect(
-            self.party.peers[peer.name].address,
-            peer.name,
-            credentials=credentials,
-            pinned=pinned,
-            deadline=PATIENCE,
-            options=self.options,
-        )
+        model = agreed_model(model, digests.get("model"), self.spent)
+        return Session(channel, mine), agreed, model
 
     def _align(
         self, session: Session, table: Table, use: str, agreed: dict[str, Aligned]
@@ -183,6 +183,7 @@ class Node:
         with self.steps.step(f"align-{use}", f"aligning {what}") as step:
             found = agreed.get(use)
             if found is None:
+                count_attempt(self.folder, self.job, use)
                 found = align(session, self.job, table, use=use, progress=step.progress)
                 keep(self.folder, found, table)
             step.result = (
@@ -223,32 +224,53 @@ class Node:
         self._note("release", data_set=self.member.train, rows=rows, bytes=size)
 
     def _predict(
-        self, session: Session, enclave: Attested, binned: Binned, chosen: Table
+        self,
+        session: Session,
+        enclave: Attested,
+        model: KeptModel | None,
+        binned: Binned,
+        chosen: Table,
     ) -> tuple[ModelShare, list[Timing]]:
         self.options.watch.enter("the hand-over")
         with self.steps.step("hand-over", "receiving a share of the model") as step:
-            spent = SpentIds(self.folder, self.job.hash)
-            rows = agree_unscored(session, chosen.ids, spent)[: self.job.predictions]
-            sizes = batches(len(rows), self.job.model.kind)
-            ask(enclave.channel, sizes)
-            party = session.party
-            share = receive_share(enclave.channel, self.job, party, enclave.signing_key)
+            rows = agree_unscored(session, chosen.ids, self.spent, self.job.predictions)
+            sizes = batches(len(rows))
+            ask(enclave.channel, sizes, model.share if model else None)
+            share = model.share if model else self._share(session, enclave, binned)
             lots = [receive_material(enclave.channel) for _ in sizes]
             step.result = (
                 f"a share of the model ({share.shape.kind}), trained on {share.rows:,} clients"
+                + (" (kept from an earlier run)" if model else "")
             )
         self.options.watch.enter("prediction")
         with self.steps.step("predict", f"scoring {len(rows):,} applicants") as step:
             scores = Scores(self.folder)
-            scoring = Scoring(session, self.job, share, binned, chosen.ids, spent, scores)
+            codes = binned.recode(chosen)
+            scoring = Scoring(session, self.job, share, codes, chosen.ids, self.spent, scores)
             timings = scoring.run(rows, iter(lots), step.progress)
             done = len(chosen.ids) - len(rows)
             step.result = f"scored {len(rows):,} applicants on shares" + (
-                f"; {done:,} had their score, or are beyond the job's number" if done else ""
+                f"; {done:,} were scored before, or are beyond the job's number" if done else ""
             )
         digest = share.digest.hex()
         self._note("run", scored=len(rows), model=digest, simulated=share.simulated)
         return share, timings
+
+    def _share(self, session: Session, enclave: Attested, binned: Binned) -> ModelShare:
+        key = enclave.signing_key
+        share = receive_share(enclave.channel, self.job, session.party, key)
+        check_bins(share, session.party, binned)
+        keep_model(self.folder, share, key, binned)
+        return share
+
+    def _part(self, session: Session) -> None:
+        self.options.watch.enter("the end of the job")
+        with self.steps.step("finish", "parting") as step:
+            peer = session.channel.peer
+            head, lines = exchange_heads(session.channel, self.record)
+            self._note("peer-head", party=peer, head=head, lines=lines)
+            self.options.watch.finish()
+            step.result = f"both agree on all that was said; {peer}'s record has {lines} lines"
 
     def _note(self, event: str, **body: str | int | bool) -> None:
         self.record.append(event, dict(body), now())

@@ -19,6 +19,7 @@ from moiety.party.agree import now
 from moiety.party.align import Aligned
 from moiety.party.config import Party
 from moiety.party.costs import latencies, step_costs
+from moiety.party.files import replace_file
 from moiety.party.predict import Scores, Timing
 from moiety.party.seal import Binned, columns_of
 from moiety.report.assess import column_bins, compare, predictions
@@ -78,7 +79,7 @@ def conclude(facts: Facts, record: Record) -> Outcome:
     report = _report(facts, scores, record)
     page = folder / "report.html"
     write(report, page)
-    (folder / "report.json").write_text(to_json(report), encoding="utf-8")
+    replace_file(folder / "report.json", to_json(report).encode())
     digest = hashlib.sha256(page.read_bytes()).hexdigest()
     record.append("report", {"page": page.name, "sha256": digest}, now())
     return Outcome(report, page)

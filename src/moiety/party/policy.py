@@ -46,6 +46,9 @@ def _release(party: Party, job: Job) -> Iterator[str]:
             f"predictions = {job.predictions} is above policy.toml's "
             f"max_predictions = {rules.max_predictions}"
         )
+    if job.min_applicants < rules.min_applicants:
+        least = rules.min_applicants
+        yield f"min_applicants = {job.min_applicants} is below policy.toml's {least}"
     if job.min_common < rules.min_common:
         least = rules.min_common
         yield f"min_common = {job.min_common} is below policy.toml's min_common = {least}"

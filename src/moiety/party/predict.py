@@ -4,18 +4,24 @@ Each id is scored once in a job. Both parties write an id down as scored before 
 is sent, and neither computes a second score.
 """
 
+import csv
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from moiety.agreement.manifest import Job
-from moiety.enclave.handover import LARGEST_BATCH, ModelShare
+from moiety.enclave.handover import ModelShare
+from moiety.errors import DataError
 from moiety.lang.cost import Cost, both_ways
-from moiety.learn.scorecard_program import SCORE_BITS
+from moiety.learn.scale import SCORE_BITS
+from moiety.learn.scorecard import Points
+from moiety.party.files import append
 from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
 from moiety.protocols.base import Protocol, Tick
@@ -25,7 +31,9 @@ from moiety.run.session import Progress, Session
 
 SINGLES = 3
 """So many applicants are scored one by one first, to measure how long one takes."""
-BATCH = {"scorecard": 4096, "trees": 1024}
+BATCH = 1024
+"""The most applicants of a batch: what an interruption can leave without a score."""
+_COUNT = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +46,19 @@ class Timing:
 
 
 def agree_unscored(
-    session: Session, ids: npt.NDArray[np.str_], spent: SpentIds
+    session: Session, ids: npt.NDArray[np.str_], spent: SpentIds, most: int
 ) -> npt.NDArray[np.int64]:
     """Positions among the aligned ids that neither party has scored before in this job.
 
-    Both learn which aligned ids the other has written down.
+    Not more than make `most` in all runs of the job, by the count of the party that counts more.
+    Both learn which aligned ids the other has written down, and how many ids in all.
     """
     mine = spent.among(ids.tolist())
-    packed = pack_bits(mine.astype(np.uint8))
-    theirs = unpack_bits(_swap(session, packed), len(mine))
-    return np.flatnonzero(~(mine | theirs.astype(np.bool_)))
+    count = len(spent).to_bytes(_COUNT, "little")
+    theirs = _swap(session, count + pack_bits(mine.astype(np.uint8)))
+    done = mine | unpack_bits(theirs[_COUNT:], len(mine)).astype(np.bool_)
+    used = max(len(spent), int.from_bytes(theirs[:_COUNT], "little"), int(done.sum()))
+    return np.flatnonzero(~done)[: max(most - used, 0)]
 
 
 def _swap(session: Session, message: bytes) -> bytes:
@@ -61,11 +72,11 @@ def _swap(session: Session, message: bytes) -> bytes:
     )
 
 
-def batches(count: int, kind: str) -> list[int]:
+def batches(count: int) -> list[int]:
     """The sizes of the batches in which so many applicants are scored: a few singles, then more."""
     singles = min(SINGLES, count)
-    whole, rest = divmod(count - singles, min(BATCH[kind], LARGEST_BATCH))
-    return [1] * singles + [BATCH[kind]] * whole + ([rest] if rest else [])
+    whole, rest = divmod(count - singles, BATCH)
+    return [1] * singles + [BATCH] * whole + ([rest] if rest else [])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +103,7 @@ class Scoring:
             PolicyRefused: an id was scored before in this job; nothing about it was sent.
         """
         timings, begin = [], 0
-        for size in batches(len(rows), self.share.shape.kind):
+        for size in batches(len(rows)):
             timings.append(self._batch(rows[begin : begin + size], next(lots)))
             begin += size
             progress(begin, len(rows))
@@ -105,35 +116,59 @@ class Scoring:
         features = self.share.shape.features(session.party, codes)
         program = self.share.shape.program(len(rows), receiver)
         inputs = {f"features_{session.party}": features, **self.share.arrays}
-        self.spent.spend(ids)
         began, before = time.perf_counter(), len(session.ledger)
-        outputs = session.run(program, inputs, lot, receivers={receiver})
+        outputs = session.run(
+            program,
+            inputs,
+            lot,
+            receivers={receiver},
+            about=self._about(ids),
+            agreed=partial(self.spent.spend, ids),
+        )
         seconds = time.perf_counter() - began
         if "score" in outputs:
             self.scores.append(ids, decode(outputs["score"].reshape(-1), SCORE_BITS))
         rounds = sum(row.measured.rounds for row in session.ledger[before:])
         return Timing(len(rows), rounds, seconds)
 
+    def _about(self, ids: list[str]) -> bytes:
+        """What both parties must mean alike: the job, the model, and these people in this order."""
+        return self.job.hash + self.share.digest + "\n".join(ids).encode()
+
 
 class Scores:
-    """The receiver's scores, kept in its job folder: id and log-odds."""
+    """The receiver's scores, kept in its job folder: id, log-odds of the event, and points."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "scores.csv"
 
     def append(self, ids: list[str], logits: npt.NDArray[np.float64]) -> None:
-        """Adds scores to the file."""
-        fresh = not self._path.exists()
-        with self._path.open("a", encoding="utf-8") as file:
-            if fresh:
-                file.write("id,log_odds\n")
-            pairs = zip(ids, logits.tolist(), strict=True)
-            file.writelines(f"{one},{logit!r}\n" for one, logit in pairs)
+        """Adds scores to the file; they are on the disk when this returns."""
+        held = self._whole()
+        rows = [] if held else [("id", "log_odds", "points")]
+        points = np.rint(Points().of(logits)).astype(int).tolist()
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            [*rows, *zip(ids, map(repr, logits.tolist()), points, strict=True)]
+        )
+        append(self._path, text.getvalue().encode(), after=len(held))
 
     def read(self) -> dict[str, float]:
-        """All scores so far, by id."""
-        if not self._path.exists():
-            return {}
-        lines = self._path.read_text(encoding="utf-8").splitlines()[1:]
-        pairs = (line.rsplit(",", 1) for line in lines)
-        return {one: float(logit) for one, logit in pairs}
+        """All scores so far, by id.
+
+        Raises:
+            DataError: somebody changed the file.
+        """
+        try:
+            rows = csv.reader(io.StringIO(self._whole().decode()))
+            next(rows, None)
+            return {one: float(logit) for one, logit, _ in rows}
+        except (ValueError, csv.Error) as error:
+            raise DataError(
+                f"{self._path} is not as it was written", hint="restore it, or move it away"
+            ) from error
+
+    def _whole(self) -> bytes:
+        """The file up to the end of its last whole line: a crash may have cut one off."""
+        data = self._path.read_bytes() if self._path.exists() else b""
+        return data[: data.rfind(b"\n") + 1]

@@ -1,10 +1,12 @@
 """Making a party's folder, and what it knows: keys, peers, tables."""
 
+import re
 from pathlib import Path
 
 from moiety.agreement.fields import read_toml
-from moiety.agreement.manifest import pin_text
-from moiety.agreement.signing import SigningKey, write_private
+from moiety.agreement.manifest import is_name, pin, pin_text
+from moiety.agreement.signing import SigningKey, public_key, write_private
+from moiety.data.schema import quoted
 from moiety.data.table import Table, load_schema, propose_schema
 from moiety.errors import ConfigError
 from moiety.wire.certificates import fingerprint, make_credentials
@@ -14,9 +16,9 @@ CERTIFICATE_DAYS = 365
 _PARTY = """\
 # The engineer's file: who I am, whom I know, what I have. Peers and tables are added below by
 # `moiety peer add` and `moiety data add`.
-name = "{name}"
-listen = "{listen}"       # the address at which peers reach me
-enclave = "{enclave}"      # the address of the enclave
+name = {name}
+listen = {listen}       # the address at which peers reach me
+enclave = {enclave}      # the address of the enclave
 """
 
 _POLICY = """\
@@ -49,8 +51,10 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
     Raises:
         ConfigError: the folder is a party's already, or the name is unfit.
     """
-    if not name.isidentifier() or name == "enclave":
-        raise ConfigError(f"'{name}' cannot be a party's name", hint="use letters, digits and _")
+    if not is_name(name) or name == "enclave":
+        raise ConfigError(
+            f"'{name}' cannot be a party's name", hint="use at most 40 letters, digits and _"
+        )
     if (home / "party.toml").exists():
         raise ConfigError(f"{home} is a party's folder already", hint="keys are never overwritten")
     key = SigningKey.create()
@@ -58,29 +62,31 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
     credentials = make_credentials(name, CERTIFICATE_DAYS)
     write_private(home / "keys" / "tls.pem", credentials.certificate_pem)
     write_private(home / "keys" / "tls.key", credentials.key_pem)
-    _write(home / "party.toml", _PARTY.format(name=name, listen=listen, enclave=enclave))
+    about = {"name": quoted(name), "listen": quoted(listen), "enclave": quoted(enclave)}
+    _write(home / "party.toml", _PARTY.format(**about))
     _write(home / "policy.toml", _POLICY.format(name=name))
     card = home / f"{name}.card.toml"
     certificate = pin_text(fingerprint(credentials.certificate))
-    _write(
-        card,
-        f'name = "{name}"\naddress = "{listen}"\n'
-        f'certificate = "{certificate}"\nsigning_key = "{key.public}"\n',
-    )
+    facts = {"certificate": certificate, "signing_key": key.public}
+    _write(card, _lines({"name": name, "address": listen, **facts}))
     return card
 
 
 def add_peer(home: Path, card: Path) -> str:
-    """Adds the party of a card to this party's `party.toml`; returns its name."""
+    """Adds the party of a card to this party's `party.toml`; returns its name.
+
+    Raises:
+        ConfigError: the card is not one, is this party's own, or names a party known already.
+    """
     fields = read_toml(card)
     name, address = fields.text("name"), fields.text("address")
-    certificate, signing_key = fields.text("certificate"), fields.text("signing_key")
+    facts = {key: fields.text(key) for key in ("certificate", "signing_key")}
     fields.done()
-    _append(
-        home,
-        f"peers.{name}",
-        f'address = "{address}"\ncertificate = "{certificate}"\nsigning_key = "{signing_key}"\n',
-    )
+    pin(facts["certificate"])
+    public_key(facts["signing_key"])
+    if not is_name(name) or name == read_toml(home / "party.toml").text("name"):
+        raise ConfigError(f"{card}: '{name}' cannot be the name of a peer of {home}")
+    _append(home, "peers", name, {"address": address, **facts})
     return name
 
 
@@ -93,9 +99,10 @@ def add_data(
     is added: a person must check the bounds, for whatever is proved later rests on them.
 
     Raises:
-        ConfigError: a schema was proposed and awaits a person.
+        ConfigError: a schema was proposed and awaits a person; or the name is taken, or unfit.
         DataError: the table does not hold what the schema declares.
     """
+    _check_free(home, "data", name)
     if schema is None:
         schema = path.with_suffix(".schema.toml")
         if not schema.exists():
@@ -105,18 +112,28 @@ def add_data(
                 hint="check every bound, then run the same command again",
             )
     table = Table.load(path, load_schema(schema), id=id, label=label)
-    text = f'path = "{path.resolve()}"\nschema = "{schema.resolve()}"\nid = "{id}"\n'
-    _append(home, f"data.{name}", text + (f'label = "{label}"\n' if label else ""))
+    where = {"path": str(path.resolve()), "schema": str(schema.resolve()), "id": id}
+    _append(home, "data", name, where | ({"label": label} if label else {}))
     return table
 
 
-def _append(home: Path, table: str, text: str) -> None:
+def _append(home: Path, group: str, name: str, facts: dict[str, str]) -> None:
+    _check_free(home, group, name)
+    with (home / "party.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[{group}.{name}]\n{_lines(facts)}")
+
+
+def _check_free(home: Path, group: str, name: str) -> None:
     path = home / "party.toml"
-    group, name = table.split(".", 1)
+    if not re.fullmatch("[A-Za-z0-9_-]{1,40}", name):
+        raise ConfigError(f"'{name}' cannot be a name", hint="use at most 40 letters, digits, _, -")
     if name in read_toml(path).tables(group):
-        raise ConfigError(f"{path} has [{table}] already", hint="edit it, or choose another name")
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"\n[{table}]\n{text}")
+        hint = "edit it, or choose another name"
+        raise ConfigError(f"{path} has [{group}.{name}] already", hint=hint)
+
+
+def _lines(facts: dict[str, str]) -> str:
+    return "".join(f"{key} = {quoted(value)}\n" for key, value in facts.items())
 
 
 def _write(path: Path, text: str) -> None:

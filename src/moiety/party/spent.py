@@ -1,11 +1,10 @@
 """Which ids were scored under a job: written down before the score is computed, kept by each party.
 
 A scorecard of d weights is solved by d + 1 chosen queries; so each id is scored once in a job.
-Kept are keyed digests, so that the file alone does not list anybody's clients.
+Kept are digests under a key of this party's own, so that the file alone lists nobody's clients.
 """
 
 import hmac
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moiety.errors import PolicyRefused
+from moiety.party.files import append
 
 _SIZE = 16
 
@@ -20,12 +20,12 @@ _SIZE = 16
 class SpentIds:
     """The ids of one party that were scored under one job."""
 
-    def __init__(self, folder: Path, job_hash: bytes) -> None:
+    def __init__(self, folder: Path, key: bytes) -> None:
         self._path = folder / "scored.bin"
-        self._job = job_hash
+        self._key = key
         data = self._path.read_bytes() if self._path.exists() else b""
-        whole = len(data) - len(data) % _SIZE
-        self._spent = {data[at : at + _SIZE] for at in range(0, whole, _SIZE)}
+        self._whole = len(data) - len(data) % _SIZE
+        self._spent = {data[at : at + _SIZE] for at in range(0, self._whole, _SIZE)}
 
     def __repr__(self) -> str:
         return f"SpentIds({len(self._spent)} ids)"
@@ -48,12 +48,10 @@ class SpentIds:
                 "an applicant would be scored twice in this job",
                 hint="a new model is a new job, which all parties sign",
             )
-        digests = [self._digest(one) for one in ids]
-        with self._path.open("ab") as file:
-            file.write(b"".join(digests))
-            file.flush()
-            os.fsync(file.fileno())
-        self._spent.update(digests)
+        digests = {self._digest(one) for one in ids}
+        append(self._path, b"".join(digests), after=self._whole)
+        self._whole += _SIZE * len(digests)
+        self._spent |= digests
 
     def _digest(self, one: str) -> bytes:
-        return hmac.digest(self._job, b"scored\0" + one.encode(), "sha256")[:_SIZE]
+        return hmac.digest(self._key, b"scored\0" + one.encode(), "sha256")[:_SIZE]

@@ -1,0 +1,61 @@
+"""The main job, whole, in three processes: for each split of the columns, and by trees."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from moiety.cli.oracle import compare_with_plaintext
+from moiety.report.statements import verdict
+from moiety.report.stored import from_json
+
+CASES = (
+    ("thin", "scorecard"),
+    ("bills", "scorecard"),
+    ("strong", "scorecard"),
+    ("fate", "scorecard"),
+    ("thin", "trees"),
+)
+
+
+def measure():
+    """One row for each case, from the report that the lender gets."""
+    return {"rows": [_run(*case) for case in CASES]}
+
+
+def _run(split, model):
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "demo"
+        command = [sys.executable, "-m", "moiety", "demo", "credit", "--json", "--no-oracle"]
+        chosen = ["--folder", target, "--split", split, "--model", model]
+        began = time.perf_counter()
+        done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - began
+        if done.returncode:
+            raise RuntimeError(f"the demo failed: {done.stdout[-500:]}")
+        oracle = compare_with_plaintext(target)
+    report = from_json(done.stdout)
+    return {"split": split, "model": model, "seconds": seconds, **_facts(report, oracle)}
+
+
+def _facts(report, oracle):
+    found = report.comparison
+    return {
+        "clients": report.columns[0].rows,
+        "applicants": found.applicants,
+        "lender_columns": len(report.columns),
+        "alone": {"ks": found.alone.ks, "auc": found.alone.auc},
+        "joint": {"ks": found.joint.ks, "auc": found.joint.auc},
+        "auc_interval": found.auc_interval,
+        "verdict": verdict(found).title,
+        "rounds": sum(step.measured.rounds for step in report.steps),
+        "sent": sum(step.measured.sent for step in report.steps),
+        "received": sum(step.measured.received for step in report.steps),
+        "difference": oracle.largest_difference,
+    }
+
+
+if __name__ == "__main__":
+    json.dump(measure(), sys.stdout, indent=1)

@@ -1,0 +1,149 @@
+"""docs/figures.md from benches/results: every figure that the documentation quotes."""
+
+import json
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
+
+_HEAD = """\
+# Figures
+
+Made by `make bench` from `benches/results/*.json`; do not edit. Ranking figures, rounds and bytes
+are the same on every machine; seconds are of the machine named here.
+"""
+
+
+def render():
+    """The page, from the results as they stand."""
+    sections = (_demo, _psi, _scoring, _core)
+    return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
+
+
+def _load(name):
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _machine():
+    lines = []
+    for name in ("demo", "psi", "scoring", "core"):
+        facts = _load(name)["machine"]
+        state = " with changes" if facts["changed"] else ""
+        at = f"commit {facts['commit'][:12]}{state}, load average {facts['load']:.1f} at the start"
+        lines.append(f"| {name} | {at} |")
+    kernels = ", ".join(f"{kernel} {path}" for kernel, path in facts["kernels"].items())
+    software = f"Python {facts['python']}, NumPy {facts['numpy']}, moiety {facts['moiety']}"
+    return "\n".join(
+        [
+            f"{facts['cores']} cores of {facts['processor']}, {facts['memory_gb']} GB, "
+            f"{facts['system']}; {software}. Kernels in use: {kernels}.",
+            "",
+            "| section | measured at |",
+            "| --- | --- |",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _table(title, head, rows, note):
+    """A section: title, note, table; a cell that is a number is set right."""
+    rule = ["---:" if index else "---" for index in range(len(head))]
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+    return "\n".join([f"## {title}", "", note, "", *lines, ""])
+
+
+def _demo():
+    rows = []
+    for each in _load("demo")["rows"]:
+        alone, joint, (low, high) = each["alone"], each["joint"], each["auc_interval"]
+        rows.append(
+            [
+                f"{each['split']}, {each['model']}",
+                str(each["lender_columns"]),
+                f"{alone['ks']:.3f} → {joint['ks']:.3f} ({joint['ks'] / alone['ks'] - 1:+.0%})",
+                f"{alone['auc']:.3f} → {joint['auc']:.3f}",
+                f"{low:+.3f} to {high:+.3f}",
+                each["verdict"].removeprefix("Joining is ").removesuffix(" here"),
+                f"{each['difference']:.1e}",
+                f"{_size(each['sent'])} / {_size(each['received'])}",
+                f"{each['seconds']:.0f}",
+            ]
+        )
+    first = _load("demo")["rows"][0]
+    note = (
+        f"Three processes on one machine, {first['clients']:,} common clients to train on, "
+        f"{first['applicants']:,} common applicants to score. Alone → joint, on the applicants. "
+        "*Difference*: the largest between secure and plaintext probabilities. *Sent / received*: "
+        "the lender's payload to and from the payment company, all steps."
+    )
+    head = ["split, model", "lender's columns", "KS", "AUC", "95 % of the rise in AUC"]
+    head += ["joining is", "difference", "sent / received", "seconds"]
+    return _table("The main job: `moiety demo credit`", head, rows, note)
+
+
+def _psi():
+    found = _load("psi")
+    rows = []
+    ours = found["rows"][0].get("seconds")
+    for each in found["rows"]:
+        if "skipped" in each:
+            rows.append([each["name"], f"left out: {each['skipped']}", "", "", ""])
+            continue
+        sent = [_size(size) if size is not None else "–" for size in each["sent"]]
+        learns = "both" if all(each["common"]) else "one"
+        times = f"{each['seconds'] / ours:.2f}" if ours else "–"
+        rows.append([each["name"], f"{each['seconds']:.1f}", times, " / ".join(sent), learns])
+    note = (
+        f"{found['items']:,} × {found['items']:,} items, {found['common']:,} common; two "
+        "processes, one core each. moiety over TLS 1.3, the others over plain TCP to their "
+        "advantage. Of SPU it includes reading and writing CSV, and its traffic was not metered."
+    )
+    head = ["system", "seconds", "moiety = 1", "sent by each party", "who learns the intersection"]
+    return _table("Private set intersection", head, rows, note)
+
+
+def _scoring():
+    rows = []
+    for each in _load("scoring")["rows"]:
+        rows.append(
+            [
+                f"{each['model']}, {each['line']}",
+                f"{each['applicants']:,}",
+                str(each["rounds"] + 1),
+                " / ".join(_size(size) for size in each["sent"]),
+                _size(each["dealt"]),
+                f"{1000 * each['median']:.0f}",
+                f"{1000 * each['slowest']:.0f}",
+                f"{1000 * each['dealing']:.0f}",
+            ]
+        )
+    note = (
+        "Two processes over TLS 1.3, one core each. *Rounds* include the one in which both show "
+        "program and lot. *Sent*: by the receiver of scores (5 columns) / by the other (18). "
+        "*Dealt*: to one party; the other gets a seed. Bytes and rounds are those predicted."
+    )
+    head = ["model, line", "applicants", "rounds", "sent", "dealt"]
+    head += ["median ms", "slowest ms", "dealing ms"]
+    return _table("Scoring on shares", head, rows, note)
+
+
+def _core():
+    rows = [
+        [each["kernel"], each["size"], f"{each['best']:.2f}", f"{each['median']:.2f}", each["unit"]]
+        for each in _load("core")["rows"]
+    ]
+    head = ["kernel", "size", "best", "median", "unit"]
+    return _table("Kernels of the Rust core", head, rows, "One call from Python.")
+
+
+def _size(count):
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5 or unit == "MB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.2f} {unit}"
+        count /= 1000
+    return ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

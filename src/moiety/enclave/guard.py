@@ -1,0 +1,47 @@
+"""How long the enclave's service waits for whom, so that no caller can stop it by silence."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from moiety.errors import PeerLost
+from moiety.wire.watch import Watch
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the service waits, in seconds."""
+
+    first: float = 24 * 3600.0
+    """For the first party of a job."""
+    second: float = 600.0
+    """For the other party, once one is here."""
+    introduction: float = 15.0
+    """For a caller to say who it is and which job it brings."""
+
+
+USUAL = Patience()
+
+
+class Guard(Watch):
+    """A watch under which a caller's introduction takes a limited time, whatever it sends."""
+
+    _until = math.inf
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Every wait of the block ends with PeerLost after so many seconds in all."""
+        self._until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._until = math.inf
+
+    def wait(self, descriptor: int | None, events: int, timeout: float) -> int:
+        """As in a watch; PeerLost when the time of the block is over."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise PeerLost("a caller took too long to say who it is", hint="try again")
+        return super().wait(descriptor, events, min(timeout, left))

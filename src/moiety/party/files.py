@@ -1,0 +1,64 @@
+"""Files of a job: readable by their owner only, and on the disk before anything relies on them."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from moiety.errors import UsageError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file whole, in place of an older one, or leaves the older one as it is."""
+    fresh = path.with_name(path.name + ".tmp")
+    with open(fresh, "wb", opener=_private) as file:
+        _write(file.fileno(), content)
+    fresh.replace(path)
+    _sync_folder(path.parent)
+
+
+def append(path: Path, content: bytes, *, after: int) -> None:
+    """Adds to a file behind its first `after` bytes: what followed them was cut off by a crash."""
+    with open(path, "ab", opener=_private) as file:
+        file.truncate(after)
+        _write(file.fileno(), content)
+    if not after:
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def sole_run(folder: Path) -> Iterator[None]:
+    """Holds a job's folder for this process.
+
+    Raises:
+        UsageError: another process runs the job from this folder.
+    """
+    with open(folder / "lock", "ab", opener=_private) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"another process runs this job in {folder}", hint="wait for its end, or stop it"
+            ) from None
+        yield
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name in a folder survives a loss of power only when the folder is written too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)

@@ -1,0 +1,138 @@
+"""The job and the party's files: every mistake is found at once, and named by its key."""
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moiety.agreement.manifest import is_name, load_job, parse_job, pin, pin_text
+from moiety.errors import ConfigError
+from party_kit import job, other_job, party, stage
+
+SOURCE = job().source.decode()
+
+
+def changed(old, new, text=SOURCE):
+    assert old in text, old
+    return text.replace(old, new, 1)
+
+
+def test_the_jobs_hash_is_that_of_its_file():
+    assert job().hash == hashlib.sha256(stage().job.read_bytes()).digest()
+    assert parse_job(SOURCE.encode() + b"\n").hash != job().hash
+    assert job().names == ("lender", "payco")
+    assert (job().labelled.name, job().index("payco")) == ("lender", 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("version = 1", "version = 2", "only version = 1"),
+        ("version = 1", "version = true", "version must be of type int"),
+        ("version = 1", "", "version is missing"),
+        ('purpose = "', 'porpose = "', "purpose is missing"),
+        ("version = 1", 'version = 1\nextra = "x"', "unknown extra"),
+        ('kind = "scorecard"', 'kind = "magic"', "kind = 'magic'"),
+        ('kind = "scorecard"', 'kind = "scorecard"\nbins = 1', "bins = 1 is outside 2..250"),
+        ('kind = "scorecard"', 'kind = "scorecard"\ntrees = 5', "unknown trees"),
+        ('kind = "scorecard"', 'kind = "trees"\ndepth = 6', "depth = 6 is outside 1..5"),
+        ("min_common = 20", "min_common = 0", "min_common = 0 is outside"),
+        ("min_common = 20", "min_common = 2.5", "min_common must be of type int"),
+        ("predictions = 60", "predictions = -1", "predictions = -1 is outside"),
+        ('scores_to = "lender"', 'scores_to = "bank"', "scores_to = 'bank' is not a party"),
+        ('label = "default"\n', "", "exactly one party brings a label, not 0"),
+        ('host = "operator"', 'host = "payco"', "is a party"),
+        ("max_rows = 400", "max_rows = 0", "max_rows = 0 is outside"),
+        ('"age"', '"age", "age"', "list of distinct strings"),
+        ('"age"', '"age", 5', "list of distinct strings"),
+        ('"age"', '"label"', "no column may be called 'label'"),
+        ("sha256:", "md5:", "is not a fingerprint"),
+        ("sha256:", "sha256:zz", "is not a fingerprint"),
+        ("ed25519:", "rsa:", "is not a signing key"),
+        ("ed25519:", "ed25519:AAAA", "is not a signing key"),
+        ("[parties.lender]", "[parties.enclave]", "is not a party|cannot be the name"),
+        ("[parties.lender]", '[parties."a b"]', "is not a party|name is 1 to 40"),
+        ("[alignment]", "[alignmint]", "alignment is missing"),
+    ],
+)
+def test_a_mistake_in_a_job_is_named(old, new, text):
+    with pytest.raises(ConfigError, match=text) as caught:
+        parse_job(changed(old, new).encode(), "job.toml")
+    assert "job.toml" in str(caught.value) or "is not a" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_names_that_would_steer_a_terminal_or_a_path_are_refused():
+    for name in ("lender\x1b[31m", "../up", "a/b", "", "ключ", "x" * 41, "two words"):
+        assert not is_name(name), name
+        quoted = f"[parties.{name!r}]".replace("'", '"') if name else '[parties.""]'
+        text = changed("[parties.lender]", quoted).replace('"lender"', f'"{name}"')
+        with pytest.raises(ConfigError):
+            parse_job(text.encode())
+
+
+def test_three_parties_or_one_are_refused():
+    third = SOURCE.split("[parties.payco]")[1].split("[alignment]")[0]
+    with pytest.raises(ConfigError, match="exactly two"):
+        parse_job((SOURCE + "\n[parties.third]" + third).encode())
+    alone = SOURCE.replace("[parties.payco]" + third, "")
+    with pytest.raises(ConfigError, match="exactly two"):
+        parse_job(alone.encode())
+
+
+def test_a_party_may_be_host_only_where_the_job_says_so():
+    text = changed('host = "operator"', 'host = "payco"\nhost_may_be_party = true')
+    assert parse_job(text.encode()).host_may_be_party
+
+
+def test_a_job_that_is_not_there_or_is_a_folder(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_job(tmp_path / "job.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_job(tmp_path)
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_config_error(data):
+    with pytest.raises(ConfigError):
+        parse_job(data)
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 10_000), st.binary(max_size=6))
+def test_a_damaged_job_is_a_config_error_or_another_job(at, new):
+    source = bytearray(job().source)
+    at %= len(source)
+    source[at : at + len(new)] = new
+    try:
+        found = parse_job(bytes(source))
+    except ConfigError:
+        return
+    assert (found.hash == job().hash) == (bytes(source) == job().source)
+
+
+@pytest.mark.parametrize("source", [b"a = " + b"[" * 10_000, b"a = " + b"9" * 5000, b"\xff\xfe"])
+def test_what_breaks_the_parser_itself_is_a_config_error(source):
+    with pytest.raises(ConfigError, match="is not TOML"):
+        parse_job(source)
+
+
+def test_a_fingerprint_is_written_and_read():
+    found = pin(job().member("lender").certificate)
+    assert pin_text(found) == job().member("lender").certificate
+    with pytest.raises(ConfigError):
+        pin(pin_text(found)[:-1])
+
+
+def test_an_unknown_party_is_named_with_those_there_are():
+    with pytest.raises(ConfigError, match="no party 'bank'") as caught:
+        job().member("bank")
+    assert "lender, payco" in caught.value.hint
+
+
+def test_the_kits_job_is_changed_only_where_told():
+    other = other_job(("predictions = 60", "predictions = 59"))
+    assert (other.predictions, other.min_common) == (59, job().min_common)
+    assert party("lender").name == "lender"
