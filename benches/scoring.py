@@ -28,9 +28,10 @@ LENDER, PAYCO = (10, 2, 7, 4, 10), (11, 10, 10, 10, 10, 10, *[10] * 12)
 SLOW = Link(delay=0.020, bandwidth=100e6)
 CASES = (
     ("scorecard, 23 columns", "scorecard", 1, 60),
+    ("scorecard, 23 columns", "scorecard", 1024, 10),
     ("scorecard, 23 columns", "scorecard", 4000, 8),
     ("20 trees of depth 3", "trees", 1, 30),
-    ("20 trees of depth 3", "trees", 1000, 5),
+    ("20 trees of depth 3", "trees", 1024, 5),
 )
 SLOW_REPEATS = 4
 PATIENCE = 120

@@ -2,18 +2,17 @@
 
 import secrets
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 
-from job_kit import make_stage
+from job_kit import base
 from moiety.agreement.manifest import load_job, parse_job
+from moiety.data.schema import Schema
+from moiety.data.table import Table
 from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
 from moiety.enclave.handshake import Demands, EnclaveKeys
 from moiety.enclave.inputs import Columns
@@ -27,10 +26,9 @@ NAMES = ("lender", "payco")
 ENCLAVE = make_credentials("enclave", 1)
 
 
-@cache
 def stage():
-    """One stage for all tests of a process that only read it."""
-    return make_stage(Path(mkdtemp(prefix="moiety-stage-")))
+    """The stage that all tests of a process read; none changes it."""
+    return base()
 
 
 @cache
@@ -69,7 +67,7 @@ def attester(**scenario):
 def demands(name="lender", **policy):
     """What a party demands, with its policy changed."""
     rules = party(name).rules.enclave
-    return Demands(rules.verifier, replace(rules.policy, **policy), int(time.time()))
+    return Demands(rules.verifier, replace(rules.policy, **policy))
 
 
 @cache
@@ -81,9 +79,7 @@ def keys():
 def line(near="lender", far="enclave", *, silence=20.0):
     """The two ends of a channel, each with its certificate: what `near` holds, what `far` holds."""
     held = {"enclave": ENCLAVE}
-    certificates = [
-        (held.get(name) or party(name).credentials).certificate for name in (near, far)
-    ]
+    certificates = [(held.get(name) or party(name).credentials).certificate for name in (near, far)]
     secret, sockets = secrets.token_bytes(32), socket.socketpair()
     ends = []
     for index, sock in enumerate(sockets):
@@ -120,3 +116,8 @@ def columns(rows=60, of=None):
             codes, dict.fromkeys(codes, 4), dict.fromkeys(codes, False), label
         )
     return made
+
+
+def party_table(ids):
+    """A table of people without columns."""
+    return Table("people", Schema({}), np.array(ids, dtype=np.str_), {}, None)

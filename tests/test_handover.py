@@ -12,7 +12,9 @@ from moiety.enclave.handover import (
     LARGEST_BATCH,
     ModelShare,
     ask,
+    deal_again,
     hand_over,
+    read_share,
     receive_material,
     receive_share,
 )
@@ -25,7 +27,8 @@ from party_kit import NAMES, columns, job, line, other_job, outcomes
 
 SIGNING = SigningKey.create()
 DOMAIN = b"moiety model header v1\0"
-MODEL = {"header": bytes, "signature": bytes, "arrays": dict[str, bytes]}
+MODEL = {"header": bytes, "signature": bytes, "salt": bytes, "arrays": dict[str, bytes]}
+SALT = bytes(32)
 LIMIT = 1 << 28
 
 
@@ -89,9 +92,9 @@ def test_no_batch_at_all_may_be_asked():
 @pytest.mark.parametrize(
     ("asked", "text"),
     [
-        (([1, 2], [2, 1]), "for different batches"),
-        (([3], [1, 2]), "for different batches"),
-        (([], [1]), "for different batches"),
+        (([1, 2], [2, 1]), "ask for different batches"),
+        (([3], [1, 2]), "ask for different batches"),
+        (([], [1]), "ask for different batches"),
         (([0],), "a batch is of 1 to"),
         (([-1, 5],), "a batch is of 1 to"),
         (([LARGEST_BATCH + 1],), "a batch is of 1 to"),
@@ -107,11 +110,77 @@ def test_a_request_that_is_not_agreed_or_not_allowed_is_refused(asked, text):
 
 @pytest.mark.parametrize(
     "request_",
-    [b"", encode({"batches": "many"}), encode({"batches": [1.0]}), encode({"batches": [[1]]})],
+    [
+        b"",
+        encode({"batches": [1]}),
+        encode({"batches": "many", "header": b""}),
+        encode({"batches": [1.0], "header": b""}),
+        encode({"batches": [[1]], "header": b""}),
+        encode({"batches": [1], "header": None}),
+    ],
 )
 def test_a_request_in_another_form_is_refused(request_):
     found, *_ = handing_over([1], sends=lambda channel, _: channel.send(Kind.MATERIAL, request_))
     assert isinstance(found, PeerMisbehaved)
+
+
+def test_parties_that_bring_data_get_a_new_model_or_none():
+    request = encode({"batches": [1], "header": b"of another model"})
+    found, *_ = handing_over([1], sends=lambda channel, _: channel.send(Kind.MATERIAL, request))
+    assert isinstance(found, PolicyRefused) and "ask for another" in str(found)
+
+
+# ── a later run: material only ──────────────────────────────────────────────────────────────
+
+
+def dealing_again(*headers, batches=(1, 2)):
+    """What the enclave makes of parties that name models, and what material they get."""
+
+    def enclave_side(channels):
+        try:
+            return deal_again(job(), dict(zip(NAMES, channels, strict=True)))
+        finally:
+            for channel in channels:
+                channel.close()
+
+    def party_side(channel, header):
+        channel.send(Kind.MATERIAL, encode({"batches": list(batches), "header": header}))
+        return [receive_material(channel) for _ in batches]
+
+    with line("lender") as (lender, first), line("payco") as (payco, second):
+        return outcomes(
+            lambda: enclave_side([first, second]),
+            lambda: party_side(lender, headers[0]),
+            lambda: party_side(payco, headers[-1]),
+        )
+
+
+def test_a_kept_model_gets_fresh_material_and_is_itself_not_sent():
+    _, (share, lots), _ = handing_over([1, 2])
+    dealt, again, others = dealing_again(share.header)
+    assert dealt == 3
+    assert [lot.lot for lot in again] == [lot.lot for lot in others]
+    assert not {lot.lot for lot in again} & {lot.lot for lot in lots}
+    assert [lot.program for lot in again] == [lot.program for lot in lots]
+    assert read_share(share.message, job(), 0, SIGNING.public).digest == share.digest
+
+
+def test_parties_must_name_the_same_model_of_this_job():
+    _, (share, _), _ = handing_over([1])
+    other = other_job(("predictions = 60", "predictions = 59"))
+    cases = [
+        ((share.header, b""), "ask for different batches or models"),
+        ((b"",), "name no model that they have"),
+        ((b"nonsense",), "not plain CBOR"),
+        ((share_of(of=other)["header"],), "a model of another job"),
+        ((share_of(shape=shape(kind="trees"))["header"],), "another model than the job's"),
+    ]
+    for headers, text in cases:
+        found, *parties = dealing_again(*headers)
+        assert isinstance(found, PolicyRefused | PeerMisbehaved) and text in str(found)
+        assert all(isinstance(party, PeerLost) for party in parties)
+    found, *_ = dealing_again(share.header, batches=(30, 31))
+    assert "ask for 61 predictions" in str(found)
 
 
 # ── what a party accepts as its share ───────────────────────────────────────────────────────
@@ -133,12 +202,13 @@ def share_of(party=0, signer=SIGNING, of=None, arrays=None, **changes):
         "shares": [digest(sent)] * 2,
     }
     header = encode({**facts, **changes})
-    return {"header": header, "signature": signer.sign(header, DOMAIN), "arrays": sent}
+    signature = signer.sign(header, DOMAIN)
+    return {"header": header, "signature": signature, "salt": SALT, "arrays": sent}
 
 
 def digest(arrays):
     named = b"".join(name.encode() + b"\0" + arrays[name] for name in sorted(arrays))
-    return hashlib.sha256(named).digest()
+    return hashlib.sha256(SALT + named).digest()
 
 
 def got(message, party=0):
@@ -197,6 +267,8 @@ def test_a_header_signed_by_another_key_or_altered_is_refused():
         got({**message, "header": bytes(altered)})
     with pytest.raises(PolicyRefused, match="the enclave on the model's header"):
         got({**message, "signature": b"short"})
+    with pytest.raises(PeerMisbehaved, match="does not name"):
+        got({**message, "salt": bytes([1] * 32)})
 
 
 def test_the_other_partys_share_is_not_taken_for_ones_own():

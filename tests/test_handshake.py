@@ -1,7 +1,9 @@
 """The attested channel: what a hostile party, enclave or relay may try at each message."""
 
 import struct
+import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from moiety.enclave.capsule import CapsuleHeader, DataKey
 from moiety.enclave.handshake import (
     EnclaveKeys,
     attest,
+    consent_only,
     data_set,
     present,
     receive_key,
@@ -145,6 +148,16 @@ def test_a_signature_made_for_another_purpose_does_not_sign_a_job():
         received(hello(signatures={**signatures(), "payco": forged}))
 
 
+def test_an_enclave_may_serve_some_jobs_only():
+    with line() as (guest, enclave):
+        guest.send(Kind.HELLO, encode(hello()))
+        assert receive_proposal(enclave, frozenset({job().hash})).party == "lender"
+    with line() as (guest, enclave):
+        guest.send(Kind.HELLO, encode(hello()))
+        with pytest.raises(PolicyRefused, match="does not serve that job"):
+            receive_proposal(enclave, frozenset({bytes(32)}))
+
+
 def test_one_party_cannot_come_as_the_other():
     with pytest.raises(PolicyRefused, match="certificate is not the one of lender"):
         received(hello(), near="payco")
@@ -224,6 +237,18 @@ def test_an_honest_enclave_is_accepted():
     accepted = shake_hands()
     assert not accepted.production
     assert accepted.authentic.binding.claim.job_hash == job().hash
+
+
+@pytest.mark.parametrize("behind", [-86_400, -10, 0, 10, 200])
+def test_clocks_need_not_agree_to_the_second(behind):
+    """Evidence is judged when it is there, and by a clock that may be somewhat behind."""
+    rules = replace(demands(), clock=lambda: time.time() - behind)
+    assert not isinstance(shake_hands(rules=rules), Exception)
+
+
+def test_a_clock_that_is_far_off_is_told():
+    rules = replace(demands(), clock=lambda: time.time() - 86_400)
+    assert_refused(shake_hands(rules=rules), "issue date is in the future")
 
 
 def test_another_measurement_is_refused():
@@ -359,7 +384,8 @@ def test_an_enclave_that_answers_out_of_order_or_not_in_form():
         (Kind.EVIDENCE, bytes((1 << 19) + 1), "at most 524288"),
     ):
         with line() as (guest, enclave):
-            found, _ = outcomes(lambda: judge(guest), lambda: enclave.send(kind, payload))
+            say = partial(enclave.send, kind, payload)
+            found, _ = outcomes(partial(judge, guest), say)
             assert isinstance(found, PeerMisbehaved) and text in str(found)
 
 
@@ -428,7 +454,7 @@ def test_the_released_key_arrives():
         ({"consent": b""}, "lender on this attested channel"),
         ({"data_set": "payco/clients"}, "not the job's"),
         ({"data_set": "lender/applicants"}, "not the job's"),
-        ({"wrapped": b""}, "a wrapped key has"),
+        ({"wrapped": b"short"}, "a wrapped key has"),
         ({"wrapped": bytes(80)}, "was not released to this enclave"),
         ({"version": -1}, "cannot be named"),
     ],
@@ -453,6 +479,15 @@ def test_consent_by_another_key_or_for_another_channel_is_refused():
     assert isinstance(released(keep, own=same)[1], tuple)
     replayed = released(lambda c, a, k: c.send(Kind.RELEASE, kept[0]), own=same)[1]
     assert isinstance(replayed, PolicyRefused) and "attested channel" in str(replayed)
+
+
+def test_a_party_may_consent_and_release_nothing():
+    def forged(channel, accepted, key):
+        consent_only(channel, accepted, STRANGER)
+
+    signer = party("lender").signing_key
+    assert released(lambda c, a, k: consent_only(c, a, signer))[1] is None
+    assert "lender on this attested channel" in str(released(forged)[1])
 
 
 def test_a_key_for_another_enclave_or_data_set_does_not_open():

@@ -54,6 +54,8 @@ def test_the_jobs_hash_is_that_of_its_file():
         ("[parties.lender]", "[parties.enclave]", "is not a party|cannot be the name"),
         ("[parties.lender]", '[parties."a b"]', "is not a party|name is 1 to 40"),
         ("[alignment]", "[alignmint]", "alignment is missing"),
+        ("[alignment]", "[alignment]\nattempts = 0", "attempts = 0 is outside 1..1000"),
+        ("[alignment]", "[alignment]\nmin_applicants = 0", "min_applicants = 0 is outside"),
     ],
 )
 def test_a_mistake_in_a_job_is_named(old, new, text):
@@ -79,6 +81,13 @@ def test_three_parties_or_one_are_refused():
     alone = SOURCE.replace("[parties.payco]" + third, "")
     with pytest.raises(ConfigError, match="exactly two"):
         parse_job(alone.encode())
+
+
+@pytest.mark.parametrize("key", ["certificate", "signing_key"])
+def test_two_parties_with_one_key_are_refused(key):
+    mine, theirs = (getattr(job().member(name), key) for name in ("lender", "payco"))
+    with pytest.raises(ConfigError, match="two parties have one key"):
+        parse_job(changed(mine, theirs).encode())
 
 
 def test_a_party_may_be_host_only_where_the_job_says_so():
@@ -113,9 +122,19 @@ def test_a_damaged_job_is_a_config_error_or_another_job(at, new):
     assert (found.hash == job().hash) == (bytes(source) == job().source)
 
 
-@pytest.mark.parametrize("source", [b"a = " + b"[" * 10_000, b"a = " + b"9" * 5000, b"\xff\xfe"])
-def test_what_breaks_the_parser_itself_is_a_config_error(source):
-    with pytest.raises(ConfigError, match="is not TOML"):
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (b"a = " + b"[" * 10_000, "is not TOML"),
+        (b"a = " + b"9" * 5000, "is not TOML"),
+        (b"version = " + b"9" * 4000, "a number of many digits"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"a." * 10_000 + b"b = 1", "a line with more than 64 dots"),
+        (b"#" * 70_000, "more than 65536 bytes"),
+    ],
+)
+def test_what_would_break_the_parser_itself_is_a_config_error(source, text):
+    with pytest.raises(ConfigError, match=text):
         parse_job(source)
 
 

@@ -64,7 +64,7 @@ def ask(line, items):
 first = PARTY * (ITEMS - COMMON)
 items = [f"person {number}" for number in range(first, first + ITEMS)]
 with connected() as line:
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     sent, found = (serve, ask)[PARTY](line, items)
-    seconds = time.perf_counter() - began
-print(json.dumps({"seconds": seconds, "sent": sent, "common": found}))
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+print(json.dumps({"seconds": seconds, "cpu": cpu, "sent": sent, "common": found}))

@@ -38,8 +38,9 @@ parties = link.Desc()
 for number in range(2):
     parties.add_party(f"party-{number}", f"127.0.0.1:{PORT + number}")
 line = link.create_brpc(parties, PARTY)
-began = time.perf_counter()
+began, worked = time.perf_counter(), time.process_time()
 report = psi.psi_execute(config, line)
-seconds = time.perf_counter() - began
+seconds, cpu = time.perf_counter() - began, time.process_time() - worked
 line.stop_link()
-print(json.dumps({"seconds": seconds, "sent": None, "common": report.intersection_count}))
+found = {"sent": None, "common": report.intersection_count}
+print(json.dumps({"seconds": seconds, "cpu": cpu, **found}))

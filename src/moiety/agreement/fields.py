@@ -7,6 +7,10 @@ from typing import Any
 
 from moiety.errors import ConfigError
 
+LARGEST = 1 << 16
+DOTS = 64
+"""Dotted keys cost quadratic time and memory to read, and a stranger may send a job."""
+
 _REQUIRED = object()
 
 
@@ -30,6 +34,11 @@ def parse_toml(source: bytes, where: str) -> dict[str, Any]:
     Raises:
         ConfigError: it is not TOML; the sentence names line and column.
     """
+    if len(source) > LARGEST or any(line.count(b".") > DOTS for line in source.splitlines()):
+        raise ConfigError(
+            f"{where} has more than {LARGEST} bytes, or a line with more than {DOTS} dots",
+            hint="a job, a policy or a schema is a short text",
+        )
     try:
         return tomllib.loads(source.decode("utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -60,7 +69,8 @@ class Fields:
         """The integer at `key`, within [low, high]."""
         value = int(self._take(key, int, default))
         if not low <= value <= high:
-            raise ConfigError(f"{self.where}: {key} = {value} is outside {low}..{high}")
+            shown = value if abs(value) < 10**18 else "a number of many digits"
+            raise ConfigError(f"{self.where}: {key} = {shown} is outside {low}..{high}")
         return value
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:

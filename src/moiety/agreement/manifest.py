@@ -1,6 +1,7 @@
 """The job that all parties sign: who, which columns, which model, who receives what."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,12 +101,8 @@ def pin(text: str) -> bytes:
     Raises:
         ConfigError: the text is not of that form.
     """
-    scheme, _, body = text.partition(":")
-    try:
-        if scheme == "sha256" and len(body) == 64:
-            return bytes.fromhex(body)
-    except ValueError:
-        pass
+    if re.fullmatch("sha256:[0-9a-f]{64}", text):
+        return bytes.fromhex(text.partition(":")[2])
     raise ConfigError(f"'{text}' is not a fingerprint", hint="its form is sha256:<64 hex digits>")
 
 
@@ -190,13 +187,19 @@ def _checked(job: Job, where: str) -> Job:
         (len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"),
         (job.scores_to not in job.names, f"scores_to = '{job.scores_to}' is not a party"),
         ("enclave" in job.names, "'enclave' cannot be the name of a party"),
+        (
+            len({member.signing_key for member in job.members}) < len(job.members)
+            or len({member.certificate for member in job.members}) < len(job.members),
+            "two parties have one key",
+        ),
         (not all(member.columns for member in job.members), "a party brings no column"),
         (
             any("label" in member.columns for member in job.members),
             "no column may be called 'label': that is what the sealed data call the label",
         ),
         (
-            job.enclave_host in job.names and not job.host_may_be_party,
+            job.enclave_host.casefold() in [name.casefold() for name in job.names]
+            and not job.host_may_be_party,
             f"the enclave's host '{job.enclave_host}' is a party; a host who breaks its own "
             "enclave would count as both",
         ),

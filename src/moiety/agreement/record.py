@@ -11,6 +11,7 @@ can tell all three for the lines up to it.
 import fcntl
 import io
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +170,8 @@ def verify_record(path: Path, public_key: Ed25519PublicKey | str | None = None) 
         entries.append(entry)
         head = line_hash(line)
     party, job, text = (str(entries[0].body.get(name)) for name in ("party", "job", "key"))
+    if not re.fullmatch("[0-9a-f]{64}", job):
+        raise _refused(path, 1, "names no job")
     return RecordSummary(party, text, job, head, tuple(entries))
 
 

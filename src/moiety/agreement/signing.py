@@ -17,6 +17,19 @@ from cryptography.hazmat.primitives.serialization import (
 from moiety.errors import ConfigError, PolicyRefused
 
 _DOMAIN = b"moiety job signature v1\0"
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+)
+"""The points of order 1, 2, 4 and 8, sign bit cleared, also in their second encodings."""
 _DERIVE = b"moiety party secret v1\0"
 
 
@@ -95,11 +108,17 @@ def public_key(text: str) -> Ed25519PublicKey:
     """
     scheme, _, body = text.partition(":")
     try:
-        if scheme == "ed25519":
-            return Ed25519PublicKey.from_public_bytes(base64.b64decode(body, validate=True))
+        raw = base64.b64decode(body, validate=True)
+        if scheme == "ed25519" and not _of_small_order(raw):
+            return Ed25519PublicKey.from_public_bytes(raw)
     except ValueError:
         pass
     raise ConfigError(f"'{text}' is not a signing key", hint="its form is ed25519:<base64>")
+
+
+def _of_small_order(raw: bytes) -> bool:
+    """Whether one constant signature would verify for every message under this key."""
+    return raw[:-1] + bytes([raw[-1] & 0x7F]) in _SMALL_ORDER if len(raw) == 32 else False
 
 
 def verify(signature: bytes, message: bytes, *, domain: bytes, key: str, what: str) -> None:

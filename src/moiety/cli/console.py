@@ -7,6 +7,7 @@ characters.
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -54,9 +55,11 @@ def listener(who: str, *, as_json: bool) -> Callable[[Event], None]:
 
 
 def _machine(who: str, event: Event) -> None:
+    """Prints one event; that nobody reads any more is no reason to end a job."""
     line = {"who": who, **{key: value for key, value in vars(event).items() if value}}
-    sys.stderr.write(json.dumps({"event": line}) + "\n")
-    sys.stderr.flush()
+    with suppress(BrokenPipeError):
+        sys.stderr.write(json.dumps({"event": line}) + "\n")
+        sys.stderr.flush()
 
 
 _COLOURS = ("green", "magenta", "blue", "yellow")

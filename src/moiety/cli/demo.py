@@ -51,14 +51,19 @@ def credit(
     _conclude(stage, as_json=json)
 
 
+MARK = ".moiety-demo"
+
+
 def _clear(folder: Path) -> None:
     if folder.exists():
-        if any(folder.iterdir()) and not (folder / "job.toml").exists():
+        if any(folder.iterdir()) and not (folder / MARK).exists():
             raise UsageError(
                 f"{folder} is not empty and was not made by the demo",
                 hint="choose another with --folder",
             )
         shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("made by moiety demo, which deletes it\n", encoding="utf-8")
 
 
 def _introduce(stage: Stage) -> None:

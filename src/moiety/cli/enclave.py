@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from moiety.agreement.manifest import load_job
 from moiety.cli import console
 from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
 from moiety.enclave.measure import measurement
@@ -11,8 +12,6 @@ from moiety.enclave.serve import serve as serve_jobs
 from moiety.wire.certificates import make_credentials
 
 enclave = typer.Typer(no_args_is_help=True, help="Serve as the enclave; measure its code.")
-
-_WARNING = "SIMULATED enclave: correct formats and order, no protection from whoever runs this host"
 
 
 @enclave.command("measure")
@@ -27,6 +26,7 @@ def serve(
     home: Path = typer.Option(Path("enclave"), "--home", help="The operator's folder."),
     listen: str = typer.Option("127.0.0.1:7445", help="Where parties reach the enclave."),
     once: bool = typer.Option(False, "--once", help="Serve one job, then end."),
+    job: list[Path] = typer.Option([], "--job", help="Serve this job only; may be repeated."),
     json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
 ) -> None:
     """Serve jobs as a SIMULATED enclave, until interrupted.
@@ -37,11 +37,11 @@ def serve(
     folder = home / "platform"
     made = (folder / "root.der").exists()
     platform = SimulationPlatform.load(folder) if made else SimulationPlatform.create(folder)
-    console.stderr.print(f"[bold red]{_WARNING}[/]" if not json else "", end="" if json else "\n")
     serve_jobs(
         listen,
         credentials=make_credentials("enclave", 30),
         attester=SimulationAttester(platform),
         listener=console.listener("enclave", as_json=json),
         once=once,
+        admitted=frozenset(load_job(path).hash for path in job),
     )

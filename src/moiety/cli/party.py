@@ -42,9 +42,9 @@ def init(
 def peer_add(card: Path, home: Path = Home, json: bool = Json) -> None:
     """Add a partner from its card; compare the fingerprints with it by telephone."""
     name = add_peer(home, card)
-    console.result(
-        {"peer": name}, f"added {name}:\n{card.read_text(encoding='utf-8')}", as_json=json
-    )
+    known = load_party(home).peers[name]
+    text = f"added {name} at {known.address}\n{known.certificate}\n{known.signing_key}"
+    console.result({"peer": name, **vars(known)}, text, as_json=json)
 
 
 @data.command("add")

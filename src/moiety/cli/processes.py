@@ -1,5 +1,6 @@
 """The demo's three processes, and their progress in one stream."""
 
+import io
 import json
 import subprocess
 import sys
@@ -73,20 +74,27 @@ def _start(who: str, command: Iterable[str]) -> Child:
 
 
 def _collect(child: Child, as_json: bool) -> None:
-    child.output = child.process.stdout.read() if child.process.stdout else ""
+    with child.process.stdout or io.StringIO() as stream:
+        child.output = stream.read()
 
 
 def _relay(child: Child, as_json: bool) -> None:
-    for line in child.process.stderr or ():
-        try:
-            event = json.loads(line)["event"]
-        except (ValueError, KeyError, TypeError):
-            console.stderr.print(f"{child.who}: {line.rstrip()}", markup=False)
-            continue
-        if as_json:
-            console.stderr.print(line.rstrip(), markup=False)
-        else:
-            console.person(event.pop("who"), Event(**event))
+    with child.process.stderr or io.StringIO() as stream:
+        for line in stream:
+            _relay_line(child.who, line.rstrip(), as_json=as_json)
+
+
+def _relay_line(who: str, line: str, *, as_json: bool) -> None:
+    try:
+        fields = json.loads(line)["event"]
+        event = Event(**{name: fields[name] for name in fields if name != "who"})
+    except (ValueError, KeyError, TypeError):
+        console.stderr.print(f"{who}: {line}", markup=False)
+        return
+    if as_json:
+        console.stderr.print(line, markup=False)
+    else:
+        console.person(who, event)
 
 
 def _stop(children: list[Child]) -> None:

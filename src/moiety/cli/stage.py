@@ -118,7 +118,8 @@ class Stage:
 
     def commands(self) -> dict[str, list[str]]:
         """The arguments of `moiety` in each of the three processes."""
-        serve = ["enclave", "serve", "--home", str(self.folder / "enclave"), "--once"]
+        home = str(self.folder / "enclave")
+        serve = ["enclave", "serve", "--home", home, "--job", str(self.job), "--once"]
         return {
             "enclave": [*serve, "--listen", self.enclave_address],
             **{

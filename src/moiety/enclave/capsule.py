@@ -203,8 +203,10 @@ def _read_header(reader: Reader) -> bytes:
 def _read(reader: Reader, size: int) -> bytes:
     """`size` bytes, or fewer at the end."""
     parts = [reader.read(size)]
-    while (missing := size - sum(map(len, parts))) > 0 and parts[-1]:
+    missing = size - len(parts[0])
+    while missing > 0 and parts[-1]:
         parts.append(reader.read(missing))
+        missing -= len(parts[-1])
     return b"".join(parts)
 
 

@@ -20,6 +20,8 @@ class Patience:
     """For the other party, once one is here."""
     introduction: float = 15.0
     """For a caller to say who it is and which job it brings."""
+    release: float = 120.0
+    """For a party to judge the evidence and release its key."""
 
 
 USUAL = Patience()
@@ -28,12 +30,12 @@ USUAL = Patience()
 class Guard(Watch):
     """A watch under which a caller's introduction takes a limited time, whatever it sends."""
 
-    _until = math.inf
+    _until = _allowed = math.inf
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Every wait of the block ends with PeerLost after so many seconds in all."""
-        self._until = time.monotonic() + seconds
+        self._until, self._allowed = time.monotonic() + seconds, seconds
         try:
             yield
         finally:
@@ -43,5 +45,5 @@ class Guard(Watch):
         """As in a watch; PeerLost when the time of the block is over."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise PeerLost("a caller took too long to say who it is", hint="try again")
+            raise PeerLost(f"the caller took longer than {self._allowed:g} s", hint="try again")
         return super().wait(descriptor, events, min(timeout, left))

@@ -216,7 +216,7 @@ def _check_shape(shape: PublicShape, job: Job) -> None:
     sizes = [[len(own) for own in owned] for owned in (shape.counts, shape.missing)]
     bins = [count for own in shape.counts for count in own]
     if not same or sizes != [columns, columns] or not all(1 <= count <= 255 for count in bins):
-        raise PeerMisbehaved("the enclave sent a share of another model than the job's")
+        raise PeerMisbehaved("a model's header is of another model than the job's")
 
 
 def _arrays(sent: Mapping[str, bytes], shape: PublicShape, job: Job) -> dict[str, Words]:

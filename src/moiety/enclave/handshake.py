@@ -8,6 +8,9 @@ The enclave checks every owner's signature before it answers; the party releases
 evidence is authentic and accepted.
 """
 
+import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -93,7 +96,8 @@ def attest(
     )
     evidence = Evidence.parse(said["evidence"])
     binding = bind(claim, channel, attesting=False)
-    return rules.policy.accept(rules.verifier.verify(evidence, binding, now=rules.now))
+    now = int(rules.clock())
+    return rules.policy.accept(rules.verifier.verify(evidence, binding, now=now))
 
 
 def data_set(member: Member) -> str:
@@ -103,11 +107,11 @@ def data_set(member: Member) -> str:
 
 @dataclass(frozen=True)
 class Demands:
-    """A party's verifier and policy, and the time at which it judges (seconds since 1970)."""
+    """A party's verifier and policy, and the clock by which it judges (seconds since 1970)."""
 
     verifier: Verifier
     policy: EnclavePolicy
-    now: int
+    clock: Callable[[], float] = time.time
 
 
 def release_key(
@@ -129,8 +133,10 @@ def consent_only(channel: Channel, accepted: Accepted, signer: SigningKey) -> No
     channel.send(Kind.RELEASE, encode(message))
 
 
-def receive_proposal(channel: Channel) -> Proposal:
+def receive_proposal(channel: Channel, admitted: frozenset[bytes] = frozenset()) -> Proposal:
     """The job that a party brings, once every owner's signature and its certificate are good.
+
+    `admitted` lists the hashes of jobs that are served; empty, any job is.
 
     Raises:
         PolicyRefused: an owner has not signed these bytes, or the party is not who it says.
@@ -138,6 +144,8 @@ def receive_proposal(channel: Channel) -> Proposal:
     said = decode(channel.receive(Kind.HELLO, _HELLO_LIMIT), _HELLO, _HELLO_LIMIT)
     if said["version"] != __version__:
         raise PolicyRefused(f"the party runs moiety {said['version']}, this is {__version__}")
+    if admitted and hashlib.sha256(said["job"]).digest() not in admitted:
+        raise PolicyRefused("this enclave does not serve that job", hint="ask its operator")
     job = parse_job(said["job"], "the job")
     for member in job.members:
         signature = said["signatures"].get(member.name)

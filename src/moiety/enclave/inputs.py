@@ -1,5 +1,6 @@
 """Inside the enclave: a capsule's plaintext becomes checked columns, or the job is refused."""
 
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +51,49 @@ def read_columns(job: Job, member: Member, plaintext: bytes) -> Columns:
 
 def _table(member: Member, plaintext: bytes) -> pa.Table:
     try:
+        for message in pa.ipc.MessageReader.open_stream(plaintext):
+            check_message(message, member.max_rows)
         with pa.ipc.open_stream(plaintext) as reader:
             table = reader.read_all()
         table.validate(full=True)
-    except (pa.ArrowException, ValueError, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError, struct.error) as error:
         raise DataError(f"{member.name}'s capsule holds no Arrow table") from error
     return table
+
+
+def check_message(message: pa.ipc.Message, most: int) -> None:
+    """Refuses what would grow beyond the capsule's size when read: it is read from outside.
+
+    A record batch may not be compressed nor have more than `most` rows; there are no dictionaries.
+    Of the batch's metadata (Arrow columnar format, Message.fbs) only two fields are looked at.
+    """
+    if message.type not in ("schema", "record batch"):
+        raise ValueError("a message that is no table")
+    if message.type == "record batch":
+        metadata = message.metadata.to_pybytes()
+        batch = _child(metadata, struct.unpack_from("<I", metadata)[0], 2)
+        at = _place(metadata, batch, 0)
+        rows = struct.unpack_from("<q", metadata, at)[0] if at else 0
+        if _place(metadata, batch, 3) or not 0 <= rows <= most:
+            raise ValueError("a compressed batch, or one with too many rows")
+
+
+def _place(data: bytes, table: int, field: int) -> int:
+    """Where a flatbuffer's table keeps a field; 0 where it has none."""
+    fields = table - struct.unpack_from("<i", data, table)[0]
+    slot = 4 + 2 * field
+    if slot >= struct.unpack_from("<H", data, fields)[0]:
+        return 0
+    offset: int = struct.unpack_from("<H", data, fields + slot)[0]
+    return table + offset if offset else 0
+
+
+def _child(data: bytes, table: int, field: int) -> int:
+    at = _place(data, table, field)
+    if not at:
+        raise ValueError("a message without its header")
+    offset: int = struct.unpack_from("<I", data, at)[0]
+    return at + offset
 
 
 def _codes(member: Member, column: pa.ChunkedArray) -> Codes:

@@ -30,6 +30,8 @@ from moiety.wire.channel import Channel
 from moiety.wire.tls import Listener as Door
 from moiety.wire.tls import Options, listen
 
+WARNING = "SIMULATED enclave: right formats, right order, no protection from whoever runs its host"
+
 
 @dataclass(frozen=True)
 class Guest:
@@ -43,7 +45,7 @@ class Guest:
     columns: Columns | None
 
 
-def serve(
+def serve(  # noqa: PLR0913 - all that its operator decides
     address: str,
     *,
     credentials: Credentials,
@@ -51,8 +53,11 @@ def serve(
     listener: Listener,
     once: bool = False,
     patience: Patience = USUAL,
+    admitted: frozenset[bytes] = frozenset(),
 ) -> None:
     """Serves jobs one after the other at an address; with `once`, one job.
+
+    Only jobs with an `admitted` hash, or any job if there is none.
 
     A caller who brings no good job is told why and forgotten. What ends a job ends only that job.
 
@@ -64,8 +69,11 @@ def serve(
         options = Options(watch=watch, progress=steps.note)
         with listen(address, credentials=credentials, options=options) as door:
             steps.note(f"listening on {door.address}")
-            service = Service(door, attester, steps, watch, patience)
+            if not attester.production:
+                steps.note(WARNING)
+            service = Service(door, attester, steps, watch, patience, admitted)
             while True:
+                steps.current = "start"
                 try:
                     service.one_job()
                 except Exception as error:
@@ -86,6 +94,7 @@ class Service:
     steps: Steps
     watch: Guard
     patience: Patience
+    admitted: frozenset[bytes] = frozenset()
 
     def one_job(self) -> None:
         """One job from the first guest to the hand-over; its keys live no longer."""
@@ -151,7 +160,7 @@ class Service:
 
     def _introduced(self, channel: Channel, guests: dict[str, Guest]) -> Proposal:
         channel.step = "its introduction"
-        proposal = receive_proposal(channel)
+        proposal = receive_proposal(channel, self.admitted)
         if any(guest.proposal.job.hash != proposal.job.hash for guest in guests.values()):
             raise PolicyRefused("another job is under way here", hint="try again when it is over")
         if proposal.party in guests:
@@ -174,7 +183,8 @@ class Service:
         channel.step = "attestation"
         with self.steps.step("attestation", f"attesting to {proposal.party}") as step:
             claim = present(channel, proposal, self.attester, keys)
-            released = receive_key(channel, proposal, claim, keys)
+            with self.watch.within(self.patience.release):
+                released = receive_key(channel, proposal, claim, keys)
             brings = "released its key" if released else "has a share of the model"
             step.result = f"attested to {proposal.party}, which {brings}"
         if released is None:

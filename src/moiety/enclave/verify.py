@@ -153,9 +153,10 @@ def _advice(evidence: Evidence) -> str:
     """What to do about evidence that is not authentic, judged by what it calls itself."""
     try:
         chain = x509.load_pem_x509_certificates(evidence.pck_chain)
+        simulated = any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain)
     except ValueError:
-        chain = []
-    if any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain):
+        simulated = False
+    if simulated:
         return "it is a SIMULATION's evidence; the policy admits none, or one under another root"
     return "get new collateral if a part expired; otherwise do not trust this platform"
 
@@ -183,10 +184,16 @@ def _platform_flags(pck: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _issued(evidence: Evidence) -> int:
-    """The older issue date of the two signed documents."""
+    """The oldest issue date of TCB info, QE identity and the platforms' revocation list.
+
+    The host supplies all three: an old list would hide that its platform was revoked since. The
+    root's own list lives for years, so only its expiry counts.
+    """
     documents = (evidence.collateral.tcb_info, evidence.collateral.qe_identity)
     dates = [json.loads(document)["issueDate"] for document in documents]
     try:
-        return min(int(datetime.fromisoformat(date).timestamp()) for date in dates)
+        revocations = x509.load_der_x509_crl(evidence.collateral.pck_crl).last_update_utc
+        issued = [datetime.fromisoformat(date) for date in dates] + [revocations]
+        return min(int(date.timestamp()) for date in issued)
     except ValueError as error:
-        raise AttestationFailed(f"collateral has an unreadable issue date: {dates}") from error
+        raise AttestationFailed("collateral has an unreadable issue date") from error

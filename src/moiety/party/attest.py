@@ -1,6 +1,5 @@
 """A party and the enclave: connect, judge its evidence, release the key, send the capsule."""
 
-import time
 from dataclasses import dataclass
 
 from moiety.agreement.manifest import Job
@@ -52,7 +51,7 @@ def meet_enclave(
     )
     channel.step = "attestation"
     rules = party.rules.enclave
-    demands = Demands(rules.verifier, rules.policy, int(time.time()))
+    demands = Demands(rules.verifier, rules.policy)
     accepted = attest(channel, job, signatures=signatures, party=party.name, rules=demands)
     return Attested(channel, accepted)
 

@@ -46,14 +46,15 @@ def meet_peer(party: Party, job: Job, options: Options) -> Channel:
 
 def _await(party: Party, peer: Member, options: Options) -> Channel:
     """The first caller that is the peer; who else calls is told why not, and forgotten."""
-    until = time.monotonic() + party.patience
-    refused: PolicyRefused | None = None
+    left: float = party.patience
+    until, refused = time.monotonic() + left, None
     with listen(party.listen, credentials=party.credentials, options=options) as door:
         while True:
             try:
-                return door.accept({peer.name: pin(peer.certificate)}, until - time.monotonic())
+                return door.accept({peer.name: pin(peer.certificate)}, left)
             except (PolicyRefused, PeerError) as error:
                 refused = error if isinstance(error, PolicyRefused) else refused
-                if time.monotonic() >= until:
+                left = until - time.monotonic()
+                if left <= 0:
                     raise refused or error from None
                 options.progress(f"turned away: {error}")

@@ -238,6 +238,7 @@ class Node:
             ask(enclave.channel, sizes, model.share if model else None)
             share = model.share if model else self._share(session, enclave, binned)
             lots = [receive_material(enclave.channel) for _ in sizes]
+            enclave.channel.finish()
             step.result = (
                 f"a share of the model ({share.shape.kind}), trained on {share.rows:,} clients"
                 + (" (kept from an earlier run)" if model else "")

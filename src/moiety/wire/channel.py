@@ -1,6 +1,7 @@
 """One connection to one peer: frames both ways, counted, hashed, never silently wrong."""
 
 import hmac
+import math
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -16,6 +17,8 @@ from moiety.wire.watch import Watch
 
 GREETING = b"moiety 1"
 LAST_WORDS = 1.0
+GREETING_TIME = 10.0
+"""Seconds for the greeting in all: a stranger cannot hold a door open with heartbeats."""
 
 
 class Channel:
@@ -109,9 +112,11 @@ class Channel:
     def greet(self) -> None:
         """The first exchange: both sides accept the other's certificate and speak this version."""
         self.step = "the greeting"
+        self._line.until = time.monotonic() + GREETING_TIME
         self._line.post(Kind.WELCOME, GREETING)
         if self._line.complete(Wanted(Kind.WELCOME, 0, 64)) != GREETING:
             raise self._peer.misbehaved("speaks another version of this protocol")
+        self._line.until = math.inf
         self.step = "the job"
 
     def finish(self) -> None:

@@ -134,7 +134,7 @@ class Reader:
             kind, _, _, length, _ = HEADER.unpack_from(self._raw, at)
             at += HEADER.size + length
             if kind == Kind.ABORT and at <= len(self._raw):
-                return readable(self._raw[at - length : at])
+                return readable(self._raw[at - length : at][:LONGEST_REASON])
             if kind == Kind.DONE:
                 return True
         return self._header is not None and self._header.kind is Kind.DONE

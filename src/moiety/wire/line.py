@@ -1,5 +1,6 @@
 """Moving frames over a transport, both ways at once and without ever blocking in one of them."""
 
+import math
 import select
 import threading
 import time
@@ -32,6 +33,8 @@ class Line:
         self._lock = threading.Lock()
         self._outbox: deque[memoryview] = deque()
         self._closed = False
+        self.until = math.inf
+        """When all waiting ends, by the monotonic clock, whatever the peer sends."""
 
     def fileno(self) -> int:
         """The descriptor to poll; -1 when closed."""
@@ -170,6 +173,9 @@ class Line:
         patience = max(self._heard, began) + silence - time.monotonic() if listening else silence
         if patience <= 0:
             raise self._peer.lost(f"has been silent for {silence:g} s")
+        if (left := self.until - time.monotonic()) <= 0:
+            raise self._peer.lost("took too long")
+        patience = min(patience, left)
         events = (select.POLLIN if listening else 0) | (0 if flushed else select.POLLOUT)
         self._watch.wait(self._transport.fileno(), events, patience)
 

@@ -3,6 +3,7 @@
 import select
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from cryptography import x509
@@ -44,8 +45,8 @@ class TlsTransport:
     def __init__(self, session: SSL.Connection, sock: socket.socket) -> None:
         self._session = session
         self._socket = sock
-        self.own_certificate = _der(session.get_certificate(as_cryptography=True))
-        self.peer_certificate = _der(session.get_peer_certificate(as_cryptography=True))
+        self.own_certificate = _certificate(session.get_certificate)
+        self.peer_certificate = _certificate(session.get_peer_certificate)
 
     def fileno(self) -> int:
         """The descriptor to poll."""
@@ -133,3 +134,11 @@ def _der(certificate: x509.Certificate | None) -> bytes:
     if certificate is None:
         raise ConnectionError("presented no certificate")
     return certificate.public_bytes(Encoding.DER)
+
+
+def _certificate(read: Callable[..., x509.Certificate | None]) -> bytes:
+    """DER; what OpenSSL can read and `cryptography` cannot is no certificate here."""
+    try:
+        return _der(read(as_cryptography=True))
+    except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
+        raise ConnectionError("presented a certificate that cannot be read") from error

@@ -10,7 +10,7 @@ platform can be in. It protects nothing: whoever holds the platform's folder can
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +35,9 @@ from moiety.enclave.attester.documents import (
 from moiety.enclave.evidence import pack
 from moiety.enclave.measure import measurement
 from moiety.errors import ConfigError, InternalError
+
+CLOCK_SKEW = 300
+"""Collateral is issued so many seconds ago, for a verifier's clock may be behind."""
 
 _NAMES = ("root", "authority", "platform", "signer")
 
@@ -100,7 +103,10 @@ class SimulationAttester:
     def quote(self, report_data: bytes) -> bytes:
         """Evidence over exactly these 64 bytes."""
         now = int(self._clock())
-        return self._platform.evidence(report_data, self.measurement, now, self._scenario)
+        scenario = self._scenario
+        if scenario.issued is None:
+            scenario = replace(scenario, issued=now - CLOCK_SKEW)
+        return self._platform.evidence(report_data, self.measurement, now, scenario)
 
 
 def _save(folder: Path, name: str, holder: Holder) -> None:
