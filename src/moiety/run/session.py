@@ -1,4 +1,4 @@
-"""Drives one party's side of programs and protocols over a channel, and keeps the ledger."""
+"""Drives one party's side of plans and protocols over a channel, and keeps the ledger."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,7 +7,8 @@ from typing import TypeVar
 from moiety.errors import MaterialError, PeerMisbehaved, PolicyRefused
 from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import Array
-from moiety.lang.program import Level, Program
+from moiety.plan.plan import Plan
+from moiety.plan.schedule import Level
 from moiety.protocols import intersection
 from moiety.protocols.base import Protocol, Received, Tick
 from moiety.protocols.intersection import Alignment, Limits
@@ -35,7 +36,7 @@ class Session:
 
     def run(
         self,
-        program: Program,
+        plan: Plan,
         inputs: Mapping[str, Array],
         material: Material,
         *,
@@ -44,20 +45,20 @@ class Session:
     ) -> dict[str, Array]:
         """The outputs that this party holds.
 
-        Before anything that depends on an input is sent: the program may reveal to `receivers`
-        only, the material is spent, and the peer shows the same program and the same lot.
+        Before anything that depends on an input is sent: the plan may reveal to `receivers`
+        only, the material is spent, and the peer shows the same plan and the same lot.
         """
-        strangers = program.receivers - set(receivers)
+        strangers = plan.receivers - set(receivers)
         if strangers:
-            raise PolicyRefused(f"the program reveals to parties {sorted(strangers)}, unpermitted")
+            raise PolicyRefused(f"the plan reveals to parties {sorted(strangers)}, unpermitted")
         if material.lot in self._lots:
             raise MaterialError("this lot of correlated randomness was used before in this session")
-        execution = Execution(program, self.party, inputs, material)
+        execution = Execution(plan, self.party, inputs, material)
         self._lots.add(material.lot)
-        self._meet(program, material)
-        for done, level in enumerate(program.levels, 1):
-            self._level(program, execution, level)
-            progress(done, len(program.levels))
+        self._meet(plan, material)
+        for done, level in enumerate(plan.levels, 1):
+            self._level(plan, execution, level)
+            progress(done, len(plan.levels))
         return execution.outputs()
 
     def intersect(
@@ -111,18 +112,18 @@ class Session:
         tick.check(received)
         return received
 
-    def _meet(self, program: Program, material: Material) -> None:
-        """Both parties must be about to run the same program with parts of the same lot."""
+    def _meet(self, plan: Plan, material: Material) -> None:
+        """Both parties must be about to run the same plan with parts of the same lot."""
         greeting = Cost((both_ways(8 * (HASH + LOT)),))
         theirs = self.drive(
-            self._greet(program.hash + material.lot),
-            step="agree on program and lot",
+            self._greet(plan.hash + material.lot),
+            step="agree on plan and lot",
             way="compare hashes",
             predict=lambda _: greeting,
         )
-        if theirs[:HASH] != program.hash:
+        if theirs[:HASH] != plan.hash:
             raise PeerMisbehaved(
-                f"{self.channel.peer} is about to run another program than ours",
+                f"{self.channel.peer} is about to run another plan than ours",
                 hint="compare the job's hash and the version of moiety on both sides",
             )
         if theirs[HASH:] != material.lot:
@@ -132,8 +133,8 @@ class Session:
         received = yield Tick({self.peer: message}, {self.peer: len(message)})
         return received[self.peer]
 
-    def _level(self, program: Program, execution: Execution, level: Level) -> None:
-        steps = [step for index, step in program.steps() if index in level.interactive]
+    def _level(self, plan: Plan, execution: Execution, level: Level) -> None:
+        steps = [step for index, step in plan.steps() if index in level.interactive]
         self.drive(
             execution.level(level),
             step=counted([step.primitive.name for step in steps]) or "prepare",
