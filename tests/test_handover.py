@@ -161,7 +161,7 @@ def test_a_kept_model_gets_fresh_material_and_is_itself_not_sent():
     assert dealt == 3
     assert [lot.lot for lot in again] == [lot.lot for lot in others]
     assert not {lot.lot for lot in again} & {lot.lot for lot in lots}
-    assert [lot.program for lot in again] == [lot.program for lot in lots]
+    assert [lot.plan for lot in again] == [lot.plan for lot in lots]
     assert read_share(share.message, job(), 0, SIGNING.public).digest == share.digest
 
 

@@ -12,12 +12,15 @@ from moiety.errors import (
     UsageError,
 )
 from moiety.lang.cost import Cost, both_ways
+from moiety.lang.primitive import DEALER
 from moiety.lang.program import Program, Step
 from moiety.lang.trace import trace
 from moiety.lang.types import PUBLIC, SHARED, Private, bits, broadcast, signed_bits, words
 from moiety.ops.compare import logical_and, select
 from moiety.ops.convert import bit_to_word, reveal, truncate, truncate_exact
 from moiety.ops.local import concat, narrow, reshape, sum_over, take, within
+from moiety.plan.candidates import cheapest
+from moiety.plan.plan import Plan
 from moiety.run import twin
 
 SMALL = words((4,), SHARED, (-100, 100))
@@ -25,6 +28,10 @@ SMALL = words((4,), SHARED, (-100, 100))
 
 def of(function, **inputs):
     return trace(function, inputs)
+
+
+def plan_of(function, **inputs):
+    return cheapest(of(function, **inputs), DEALER)
 
 
 def product(x, y):
@@ -133,34 +140,47 @@ def test_ways_are_chosen_by_how_operands_are_held():
     table = words((4, 4), Private(0), (0, 9))
 
     def ways(x, y):
-        program = of(lambda x, y: {"z": x @ y}, x=x, y=y)
-        return [step.way.name for _, step in program.steps()]
+        plan = plan_of(lambda x, y: {"z": x @ y}, x=x, y=y)
+        return [
+            (
+                step.way.name,
+                *(a != b for a, b in zip(step.types, plan.program.types(step), strict=True)),
+            )
+            for _, step in plan.steps()
+        ]
 
-    assert ways(table, replace(table, owner=SHARED)) == ["owned matrix"]
-    assert ways(table, replace(table, owner=Private(1))) == [
-        "owner's share is the value",
-        "owned matrix",
-    ]
-    assert ways(table, table) == ways(table, replace(table, owner=PUBLIC)) == ["in the clear"]
-    assert ways(*[replace(table, owner=SHARED)] * 2) == ["Beaver matrix triple"]
-    assert ways(replace(table, owner=PUBLIC), replace(table, owner=SHARED)) == ["public factor"]
+    shared, public = replace(table, owner=SHARED), replace(table, owner=PUBLIC)
+    assert ways(table, shared) == [("owned matrix", False, False)]
+    assert ways(table, replace(table, owner=Private(1))) == [("owned matrix", False, True)]
+    assert ways(table, table) == ways(table, public) == [("in the clear", False, False)]
+    assert ways(shared, shared) == [("Beaver matrix triple", False, False)]
+    assert ways(public, shared) == [("public factor", False, False)]
 
 
 # text, hash, levels
 
 
 TEXT = """\
-moiety program 1, profile dealer
+moiety program 1
 %0 = input x: int[4] shared in [-100, 100]
 %1 = input y: int[4] shared in [-100, 100]
-%2 = multiply(%0, %1) by Beaver triple: int[4] shared in [-10000, 10000]
-%3 = reveal(%2, to=0) by send the share: int[4] private(0) in [-10000, 10000]
+%2 = multiply(%0, %1): int[4] shared in [-10000, 10000]
+%3 = reveal(%2, to=0): int[4] private(0) in [-10000, 10000]
+return z = %3"""
+PLAN = """\
+moiety plan 1, profile dealer
+%0 = input x: int[4] shared in [-100, 100]
+%1 = input y: int[4] shared in [-100, 100]
+%2 = multiply(%0, %1): int[4] shared in [-10000, 10000] by Beaver triple
+%3 = reveal(%2, to=0): int[4] private(0) in [-10000, 10000] by send the share
 return z = %3"""
 
 
 def test_the_text_says_everything_and_the_hash_follows_it():
     program = of(revealed_product, x=SMALL, y=SMALL)
-    assert program.text == TEXT and program.receivers == {0}
+    plan = cheapest(program, DEALER)
+    assert program.text == TEXT and plan.text == PLAN and plan.receivers == {0}
+    assert plan.hash != program.hash and program.nodes[2].line.startswith("test_program.py:")
     hashes = {
         of(revealed_product, x=SMALL, y=SMALL).hash,
         of(revealed_product, x=SMALL, y=replace(SMALL, hi=99)).hash,
@@ -175,32 +195,57 @@ def test_independent_steps_share_rounds():
     def function(x, y):
         return {"z": (x * y) * (y * y), "c": x < y}
 
-    program = of(function, x=SMALL, y=SMALL)
-    assert [len(level.cost.rounds) for level in program.levels] == [0, 2, 1]
-    assert len(program.levels[1].interactive) == 3
-    assert program.cost.rounds[0] == Cost((both_ways(512, 512, 4 * 9),)).rounds[0]
+    plan = plan_of(function, x=SMALL, y=SMALL)
+    first, second = plan.levels[1:3]
+    assert len(first.cost.rounds) == len(second.cost.rounds) == 1
+    assert len(first.interactive) == 3 and len(second.interactive) in (1, 2)
+    assert plan.cost.rounds[0] == Cost((both_ways(512, 512, 4 * 9),)).rounds[0]
 
 
-@pytest.mark.parametrize("change", ["operands", "type", "way", "profile"])
+def test_a_long_step_does_not_hold_up_a_chain_of_short_ones():
+    def function(x, y):
+        z = x * y
+        return {"c": x < y, "p": z * x * y}
+
+    plan = plan_of(function, x=SMALL, y=SMALL)
+    assert len(plan.cost.rounds) == 3
+    inputs = {name: np.array([3, 4, 5, 6], np.uint64) for name in "xy"}
+    transcript = twin.run(plan, twin.split(plan, inputs))
+    assert transcript.cost.rounds == plan.cost.rounds
+    assert np.array_equal(plain("p", plan, transcript.results), plan.clear(inputs)["p"])
+
+
+@pytest.mark.parametrize("change", ["operands", "type"])
 def test_a_program_that_was_tampered_with_is_refused(change):
     program = of(revealed_product, x=SMALL, y=SMALL)
     step = program.nodes[2]
     assert isinstance(step, Step)
-    other = {
-        "operands": (0, 2),
-        "type": replace(step.type, hi=5),
-        "way": step.primitive.in_the_clear("dealer"),
-        "profile": replace(step.way, profile="two"),
-    }[change]
-    bad = replace(step, **{"way" if change == "profile" else change: other})
+    other = {"operands": (0, 2), "type": replace(step.type, hi=5)}[change]
+    bad = replace(step, **{change: other})
     with pytest.raises(InternalError):
-        Program("dealer", (*program.nodes[:2], bad, program.nodes[3]), program.outputs)
+        Program((*program.nodes[:2], bad, program.nodes[3]), program.outputs)
+
+
+@pytest.mark.parametrize("change", ["operands", "type", "types", "way", "profile"])
+def test_a_plan_that_was_tampered_with_is_refused(change):
+    plan = plan_of(revealed_product, x=SMALL, y=SMALL)
+    step = plan.nodes[2]
+    changes = {
+        "operands": {"operands": (0, 0)},
+        "type": {"type": replace(step.type, hi=5)},
+        "types": {"types": (SMALL, replace(SMALL, hi=99))},
+        "way": {"way": step.primitive.in_the_clear("dealer")},
+        "profile": {"way": replace(step.way, profile="two")},
+    }
+    bad = replace(step, **changes[change])
+    with pytest.raises(InternalError):
+        Plan("dealer", plan.program, (*plan.nodes[:2], bad, plan.nodes[3]))
 
 
 def test_an_output_must_be_a_value():
     program = of(revealed_product, x=SMALL, y=SMALL)
     with pytest.raises(InternalError):
-        Program("dealer", program.nodes, {"z": 9})
+        Program(program.nodes, {"z": 9})
 
 
 def test_values_of_two_programs_do_not_mix():
@@ -230,7 +275,7 @@ def test_shares_give_what_the_meaning_gives(numbers, flip):
         name: bits(shape, SHARED) if name == "b" else words(shape, owners[name], (-1000, 1000))
         for name, shape in shapes.items()
     }
-    program = trace(everything, types)
+    program = cheapest(trace(everything, types), DEALER)
     data = {
         name: np.resize(np.array(numbers), shape).astype(np.int64) for name, shape in shapes.items()
     }

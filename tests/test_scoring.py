@@ -31,7 +31,7 @@ def test_the_scorecard_scores_as_real_arithmetic_does(dims, receiver):
     assert transcript.results[1 - receiver] == {}
     logit = features @ weights - 1.25
     assert np.abs(decode(score, SCORE_BITS)[:, 0] - logit).max() <= 2**-SCORE_BITS + 1e-5
-    assert len(transcript.rounds) == 6
+    assert len(transcript.rounds) == len(program.cost.rounds) <= 6
 
 
 def forest_inputs(rows, dims, forest, generator):
@@ -75,7 +75,7 @@ def test_trees_score_as_walking_them_does(depth):
     assert np.array_equal(program.clear(inputs)["score"].view(np.int64)[:, 0], expected)
     transcript = twin.run(program, twin.split(program, inputs))
     assert np.array_equal(transcript.results[0]["score"].view(np.int64)[:, 0], expected)
-    assert len(transcript.rounds) == len(program.cost.rounds) == 9 + (depth - 1).bit_length()
+    assert len(transcript.rounds) == len(program.cost.rounds) <= 9 + (depth - 1).bit_length()
 
 
 @pytest.mark.parametrize(("trees", "depth"), [(0, 3), (3, 0), (3, 6)])

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from moiety.lang.cost import Cost
 from moiety.lang.primitive import REGISTRY, Way
 from moiety.lang.types import BIT, SHARED, Private
 from moiety.learn import scorecard_program, trees_program
@@ -39,9 +40,8 @@ def parts_of_view(program, brought):
         views[receiver].pop()
     for bill in dealing.placed(program).values():
         for item in bill:
-            end = item.offset + item.correlation.size()
-            views[1].append(material[1].corrections[item.offset : end])
             for party in (0, 1):
+                views[party].append(item.part(material[party].corrections, party))
                 views[party].append(drawn(item, material[party]))
     return views
 
@@ -172,11 +172,15 @@ def test_a_reveal_sends_what_its_simulator_makes_from_result_and_own_share(way, 
     assert transcript.results[1 - receiver] == {}
 
 
-def planted(body, uses=1):
+def planted(body, uses=1, rounds=1):
     """The program of a way of `multiply` that does something it must not."""
     honest = multiply.ways[-1]
     bill = (Triple(512),) * uses
-    way = replace(honest, name=body.__name__, body=body, bill=lambda x, y: bill)
+
+    def repeated(x, y):
+        return Cost(honest.cost(x, y).rounds * rounds)
+
+    way = replace(honest, name=body.__name__, body=body, bill=lambda x, y: bill, cost=repeated)
     return twin.alone(multiply, way, multiply.examples[0])
 
 
@@ -216,7 +220,7 @@ def triple_used_twice(ctx, x, y):
     "body", [low_byte_unmasked, own_share_sent, mask_of_56_bits, triple_used_twice]
 )
 def test_planted_leaks_are_caught(body):
-    program = planted(body)
+    program = planted(body, rounds=2 if body is triple_used_twice else 1)
     assert leaks(program, fixed(program)) != []
 
 
@@ -225,18 +229,18 @@ def test_equal_seeds_of_both_parties_are_caught(monkeypatch):
         seed = secrets.token_bytes(16)
         return dealing.parts(program, secrets.token_bytes(16), (seed, seed))
 
-    program = planted(honest_twice, uses=2)
+    program = planted(honest_twice, uses=2, rounds=2)
     monkeypatch.setattr(dealing, "deal", careless)
     assert leaks(program, fixed(program)) != []
 
 
 def test_the_honest_form_of_the_planted_leaks_is_clean():
-    program = planted(honest_twice, uses=2)
+    program = planted(honest_twice, uses=2, rounds=2)
     assert leaks(program, fixed(program)) == []
 
 
 def test_a_seed_replays_a_transcript_and_another_does_not():
-    program = planted(honest_twice, uses=2)
+    program = planted(honest_twice, uses=2, rounds=2)
     brought = fixed(program)
     seeds = secrets.token_bytes(16), secrets.token_bytes(16)
     once, again, other = (
@@ -247,7 +251,7 @@ def test_a_seed_replays_a_transcript_and_another_does_not():
 
 
 def test_no_repr_shows_a_secret():
-    program = planted(honest_twice, uses=2)
+    program = planted(honest_twice, uses=2, rounds=2)
     marked = 0x5EC2E75EC2E75EC2
     material = dealing.deal(program)
     brought = fixed(program)

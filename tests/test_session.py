@@ -17,9 +17,11 @@ from moiety.errors import (
     UsageError,
 )
 from moiety.lang.cost import Cost
+from moiety.lang.primitive import DEALER
 from moiety.lang.trace import trace
 from moiety.lang.types import SHARED, Private, words
 from moiety.ops.convert import reveal
+from moiety.plan.candidates import cheapest
 from moiety.protocols.base import Tick, together
 from moiety.run import dealing, twin
 from moiety.run.dealing import Material
@@ -33,8 +35,12 @@ def revealed_product(x, y):
     return {"z": reveal(x * y, to=0)}
 
 
-PROGRAM = trace(revealed_product, {"x": SMALL, "y": words((4,), Private(1), (-5, 5))})
-OTHER = trace(revealed_product, {"x": SMALL, "y": words((4,), Private(1), (-5, 6))})
+def planned(y):
+    return cheapest(trace(revealed_product, {"x": SMALL, "y": y}), DEALER)
+
+
+PROGRAM = planned(words((4,), Private(1), (-5, 5)))
+OTHER = planned(words((4,), Private(1), (-5, 6)))
 X = np.array([1, 2, 3, 2**64 - 4], np.uint64)
 Y = np.array([5, 2**64 - 5, 0, 1], np.uint64)
 BROUGHT = twin.split(PROGRAM, {"x": X, "y": Y})
@@ -48,7 +54,7 @@ def test_material_is_spent_once_and_for_its_own_program():
     with pytest.raises(MaterialError, match="not sent"):
         material[0].encode()
     fresh = dealing.deal(OTHER)
-    with pytest.raises(MaterialError, match="another program"):
+    with pytest.raises(MaterialError, match="another plan"):
         twin.run(PROGRAM, BROUGHT, fresh)
     with pytest.raises(MaterialError, match="before"):
         twin.run(OTHER, BROUGHT, fresh)
@@ -195,7 +201,7 @@ def test_a_session_gives_the_result_and_a_ledger_that_matches_the_prediction():
     (outputs, rows), (nothing, theirs) = between(side, side)
     assert np.array_equal(outputs["z"], X * Y) and nothing == {}
     assert [row.step for row in rows] == [
-        "agree on program and lot",
+        "agree on plan and lot",
         "prepare",
         "multiply",
         "reveal",
@@ -212,7 +218,7 @@ def test_a_peer_with_another_program_or_lot_is_refused_before_anything_is_sent()
     ours, other = dealing.deal(PROGRAM), dealing.deal(OTHER)
     first, second = between(ready(PROGRAM, ours), ready(OTHER, other))
     assert isinstance(first, PeerError) and isinstance(second, PeerError)
-    assert "another program" in str(first) + str(second)
+    assert "another plan" in str(first) + str(second)
     again = dealing.deal(PROGRAM)
     mixed = (dealing.deal(PROGRAM)[0], again[1])
     first, second = between(ready(PROGRAM, mixed), ready(PROGRAM, mixed))

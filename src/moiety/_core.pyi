@@ -5,10 +5,14 @@ refusal is a ValueError that names the argument, never a secret.
 """
 
 from collections.abc import Sequence
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
+
+_Words: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
+_Bits: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
+_Rows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint64]]
 
 def stream(key: bytes, stream_id: int, offset_bytes: int, out: npt.NDArray[np.uint8]) -> None:
     """Writes bytes `offset_bytes` onwards of a keystream to `out`.
@@ -27,6 +31,130 @@ def pack_words(x: npt.NDArray[np.uint64], bits: int) -> bytes:
 
 def unpack_words(data: bytes, n: int, bits: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """The `n` words in `data`; the length must fit and the bits after the last word be zero."""
+
+@final
+class Dealt:
+    """One party's part of a correlation, packed; kernels make from it what they use.
+
+    `fields` has (bits, sent) of each field; each begins on a byte. A field that was sent is read
+    from `corrections`, from byte `begin` on, which must hold it with zero padding; the others are
+    drawn from a keystream, see `stream`, from byte `offset` on. Nothing is copied.
+    """
+
+    def __new__(
+        cls,
+        key: bytes,
+        stream: int,
+        offset: int,
+        fields: Sequence[tuple[int, bool]],
+        corrections: bytes | None = None,
+        begin: int = 0,
+    ) -> Dealt: ...
+    @property
+    def end(self) -> int:
+        """The first byte of the keystream that no field is drawn from."""
+
+    def words(self, field: int, count: int, bits: int) -> _Words:
+        """A field of `count` words of `bits` bits."""
+
+    def bits(self, field: int, count: int) -> _Bits:
+        """A field of `count` bits, as bytes of 0 and 1."""
+
+    def row(self, field: int, count: int) -> _Words:
+        """A field of `count` bits as a row: 64 a word, padded with zeros."""
+
+# Ticks. `own` and `theirs` are the two messages of a round; `first` is whether this party adds
+# public terms. A message with another length or with set padding is a ValueError.
+
+def mask_words(
+    parts: Sequence[npt.NDArray[np.uint64]],
+    dealt: Dealt,
+    field: int,
+    bits: int,
+    subtract: bool = False,
+    offset: int = 0,
+) -> bytes:
+    """The message of all parts, each plus or minus its mask: fields from number `field` on."""
+
+def opened_words(own: bytes, theirs: bytes, count: int, bits: int) -> _Words:
+    """The sums of two messages of words, not reduced."""
+
+def multiply_words(
+    own: bytes, theirs: bytes, dealt: Dealt, count: int, bits: int, first: bool
+) -> _Words:
+    """Shares of products, from the opened x - a and y - b; the part is a, b, a · b."""
+
+def deal_products(first: Dealt, second: Dealt, count: int, bits: int) -> bytes:
+    """The corrections of such a part, from what each party draws."""
+
+def deal_owned(
+    first: Dealt, second: Dealt, owner: int, shape: tuple[int, int, int], bits: int
+) -> bytes:
+    """The corrections of u · v, for u of the owner (m × k) and v of the other (k × n)."""
+
+def mask_tops(x: npt.NDArray[np.uint64], dealt: Dealt, field: int, offset: int) -> bytes:
+    """The message of the negated top bits of x + offset, masked with a field of bits."""
+
+def truncate_words(
+    x: npt.NDArray[np.uint64], own: bytes, theirs: bytes, dealt: Dealt, shift: int, first: bool
+) -> _Words:
+    """Shares of ⌊x / 2^shift⌋ or 1 more; the part is the parties' bits and their products."""
+
+def mask_bits(parts: Sequence[npt.NDArray[np.uint8]], dealt: Dealt, field: int) -> bytes:
+    """The message of all parts, bytes of 0 and 1, each masked with a field of bits."""
+
+def multiply_bits(
+    own: bytes, theirs: bytes, dealt: Dealt, lengths: Sequence[int], first: bool
+) -> list[_Bits]:
+    """Shares of the products of one factor with others of these lengths, the first the longest."""
+
+def deal_bit_products(first: Dealt, second: Dealt, lengths: Sequence[int]) -> bytes:
+    """The corrections of a part for such products."""
+
+def unmask_bits(own: bytes, theirs: bytes, dealt: Dealt, count: int, first: bool) -> _Words:
+    """Shares of opened bits as words; the part is the masks as bits and as words."""
+
+def deal_bit_words(first: Dealt, second: Dealt, count: int) -> bytes:
+    """The corrections of such a part."""
+
+def look_up(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    field: int,
+    shape: tuple[int, int, int, int],
+    first: bool,
+) -> _Rows:
+    """The state of a comparison of the opened c with r, by the tables from number `field` on.
+
+    `shape` is (count, bits of c, low bits to compare, bits of a digit: 1 to 6). Rows: shares of
+    [c < r] for each digit, most significant first; of [c = r] for each but the last; the top bits
+    of c.
+    """
+
+def deal_tables(
+    first: Dealt, second: Dealt, field: int, shape: tuple[int, int, int, int], top: bool
+) -> bytes:
+    """The corrections of the tables of r, field 0; with `top` those of its top bits go first."""
+
+def mask_level(state: npt.NDArray[np.uint64], dealt: Dealt, count: int) -> bytes:
+    """The message of one level of the tree that merges the digits of a state."""
+
+def merge_level(
+    state: npt.NDArray[np.uint64],
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    count: int,
+    first: bool,
+) -> _Rows:
+    """The state after that level."""
+
+def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
+    """The first `count` bits of a row as bytes of 0 and 1."""
+
+def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
+    """round(x · 2^fraction) mod 2^64, ties to even; ValueError if any |x| ≥ 2^(62 - fraction)."""
 
 def cpu_features() -> dict[str, str]:
     """The code path of `matmul`, `stream` and `curve` on this processor.

@@ -2,6 +2,8 @@
 
 import hmac
 import math
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,10 @@ from moiety.errors import DataError, InternalError, PeerMisbehaved
 
 Words = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.uint8]
+Message = bytes
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 KEY = 16
 WORD = 8
@@ -23,13 +29,15 @@ def encode(values: npt.ArrayLike, fraction: int) -> Words:
         DataError: a value is not finite, or |x| ≥ 2^(62 - fraction).
     """
     reals = np.asarray(values, dtype=np.float64)
-    limit = 2.0 ** (62 - fraction)
-    if not np.isfinite(reals).all() or (np.abs(reals) >= limit).any():
+    try:
+        words = _core.encode_words(np.ascontiguousarray(reals).reshape(-1), fraction)
+    except ValueError:
         raise DataError(
-            f"a value is not finite, or not below {limit:g} with {fraction} fraction bits",
+            f"a value is not finite, or not below {2.0 ** (62 - fraction):g} with {fraction} "
+            "fraction bits",
             hint="clip the column, or use fewer fraction bits",
-        )
-    return np.rint(np.ldexp(reals, fraction)).astype(np.int64).view(np.uint64)
+        ) from None
+    return words.reshape(reals.shape)
 
 
 def decode(words: Words, fraction: int) -> npt.NDArray[np.float64]:
@@ -48,9 +56,19 @@ def pack_words(x: Words, bits: int) -> bytes:
 
 
 def unpack_words(data: bytes, count: int, bits: int) -> Words:
-    """The inverse of `pack_words`; PeerMisbehaved for another length or set trailing bits."""
+    """The inverse of `pack_words`; PeerMisbehaved for another length or set trailing bits.
+
+    Whole words are not copied: the result is then read-only.
+    """
+    if bits == 8 * WORD and len(data) == WORD * count:
+        return np.frombuffer(data, np.dtype("<u8"))
+    return received(_core.unpack_words, data, count, bits)
+
+
+def received(kernel: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of a kernel that reads what another party sent; PeerMisbehaved if it refuses."""
     try:
-        return _core.unpack_words(data, count, bits)
+        return kernel(*args, **kwargs)
     except ValueError as error:
         raise PeerMisbehaved(f"a message of packed words is malformed: {error}") from None
 
@@ -101,6 +119,17 @@ class Stream:
     def words(self, count: int) -> Words:
         """The next `count` words."""
         return self._read(WORD * count).view(np.uint64)
+
+    def part(
+        self, fields: Sequence[tuple[int, bool]], corrections: Message | None = None, begin: int = 0
+    ) -> _core.Dealt:
+        """Fields of (bits, sent): what is not sent is drawn next; the rest is in `corrections`.
+
+        Nothing is drawn yet, only passed over.
+        """
+        dealt = received(_core.Dealt, self._key, self._stream, self._at, fields, corrections, begin)
+        self._at = dealt.end
+        return dealt
 
     def _read(self, count: int) -> Bits:
         out = np.empty(count, np.uint8)

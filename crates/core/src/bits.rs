@@ -1,6 +1,9 @@
-//! Words of k bits packed without gaps, and the transpose of a bit matrix.
+//! Words of k bits packed without gaps, runs of bits, and the transpose of a bit matrix.
 
 use crate::Error;
+
+/// Words that fill whole bytes at every width.
+const GROUP: usize = 8;
 
 /// Bytes that hold `n` words of `bits` bits: ⌈n · bits / 8⌉.
 ///
@@ -14,13 +17,13 @@ pub fn packed_len(n: usize, bits: u32) -> Result<usize, Error> {
     Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// The mask of a word's low `bits` bits, if `packed` has the bytes of `n` such words.
-fn check(bits: u32, n: usize, packed: &[u8]) -> Result<u64, Error> {
+/// Refuses bytes that are not those of `n` words of `bits` bits.
+fn check(bits: u32, n: usize, packed: &[u8]) -> Result<(), Error> {
     let length = packed_len(n, bits)?;
     if packed.len() != length {
         return Err(Error::Length("packed words", length, packed.len()));
     }
-    Ok(u64::MAX >> (64 - bits))
+    Ok(())
 }
 
 /// Writes the low `bits` bits of each word to `out`, little-endian, word i from bit i · bits on.
@@ -29,21 +32,8 @@ fn check(bits: u32, n: usize, packed: &[u8]) -> Result<u64, Error> {
 /// [`Error::Bits`] unless 1 ≤ bits ≤ 64; [`Error::Length`] unless `out` has [`packed_len`] bytes.
 /// Higher bits of a word are dropped, not checked.
 pub fn pack(words: &[u64], bits: u32, out: &mut [u8]) -> Result<(), Error> {
-    let mask = check(bits, words.len(), out)?;
-    let (mut filling, mut held) = (0u64, 0);
-    let mut full = 0;
-    for word in words.iter().map(|word| word & mask) {
-        filling |= word << held;
-        held += bits;
-        if held >= 64 {
-            out[full..full + 8].copy_from_slice(&filling.to_le_bytes());
-            full += 8;
-            held -= 64;
-            filling = word >> (bits - held - 1) >> 1;
-        }
-    }
-    let rest = &mut out[full..];
-    rest.copy_from_slice(&filling.to_le_bytes()[..rest.len()]);
+    check(bits, words.len(), out)?;
+    pack_groups(words, bits, out);
     Ok(())
 }
 
@@ -52,31 +42,175 @@ pub fn pack(words: &[u64], bits: u32, out: &mut [u8]) -> Result<(), Error> {
 /// # Errors
 /// As [`pack`], and [`Error::TrailingBits`] if a bit after the last word is set.
 pub fn unpack(data: &[u8], n: usize, bits: u32) -> Result<Vec<u64>, Error> {
-    let mask = check(bits, n, data)?;
-    let (whole, rest) = data.as_chunks();
+    check(bits, n, data)?;
+    check_padding(data, n * bits as usize)?;
+    let mut words = vec![0; n];
+    unpack_groups(data, bits, &mut words);
+    Ok(words)
+}
+
+/// Refuses set bits after the first `count`.
+///
+/// # Errors
+/// [`Error::TrailingBits`].
+pub fn check_padding(data: &[u8], count: usize) -> Result<(), Error> {
+    match (count % 8, data.last()) {
+        (spare @ 1.., Some(last)) if last >> spare != 0 => Err(Error::TrailingBits),
+        _ => Ok(()),
+    }
+}
+
+/// Calls a function with its width, from 1 to 64, as a constant: shifts are then constants too.
+macro_rules! at_width {
+    ($bits:expr, $function:ident $arguments:tt) => {
+        at_width!(@ $bits, $function $arguments,
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+            33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
+            62 63)
+    };
+    (@ $bits:expr, $function:ident $arguments:tt, $($width:literal)*) => {
+        match $bits {
+            $($width => $function::<$width> $arguments,)*
+            _ => $function::<64> $arguments,
+        }
+    };
+}
+
+/// [`pack`] for lengths that fit.
+pub(crate) fn pack_groups(words: &[u64], bits: u32, out: &mut [u8]) {
+    at_width!(bits, pack_width(words, out));
+}
+
+/// [`unpack`] for lengths that fit; bits after the last word are dropped.
+pub(crate) fn unpack_groups(data: &[u8], bits: u32, words: &mut [u64]) {
+    at_width!(bits, unpack_width(data, words));
+}
+
+fn pack_width<const BITS: usize>(words: &[u64], mut out: &mut [u8]) {
+    if BITS == 64 {
+        for (bytes, word) in out.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        return;
+    }
+    let (groups, rest) = words.as_chunks();
+    for group in groups {
+        let (bytes, after) = out.split_at_mut(BITS);
+        bytes.copy_from_slice(&pack_group::<BITS>(group).as_flattened()[..BITS]);
+        out = after;
+    }
+    let mut last = [0; GROUP];
+    last[..rest.len()].copy_from_slice(rest);
+    let bytes = out.len();
+    out.copy_from_slice(&pack_group::<BITS>(&last).as_flattened()[..bytes]);
+}
+
+fn pack_group<const BITS: usize>(words: &[u64; GROUP]) -> [[u8; 8]; GROUP] {
+    let mut packed = [0u64; GROUP + 1];
+    for (i, word) in words.iter().enumerate() {
+        let (at, shift) = (i * BITS / 64, i * BITS % 64);
+        let word = word & (u64::MAX >> (64 - BITS));
+        packed[at] |= word << shift;
+        if shift + BITS > 64 {
+            packed[at + 1] |= word >> (64 - shift);
+        }
+    }
+    let mut out = [[0; 8]; GROUP];
+    for (bytes, word) in out.iter_mut().zip(packed) {
+        *bytes = word.to_le_bytes();
+    }
+    out
+}
+
+fn unpack_width<const BITS: usize>(mut data: &[u8], words: &mut [u64]) {
+    if BITS == 64 {
+        for (word, bytes) in words.iter_mut().zip(data.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        return;
+    }
+    let (groups, rest) = words.as_chunks_mut();
+    for group in groups {
+        let (bytes, after) = data.split_at(BITS);
+        let mut padded = [0; 8 * GROUP];
+        padded[..BITS].copy_from_slice(bytes);
+        *group = unpack_group::<BITS>(&padded);
+        data = after;
+    }
+    let mut padded = [0; 8 * GROUP];
+    let bytes = data.len().min(BITS);
+    padded[..bytes].copy_from_slice(&data[..bytes]);
+    rest.copy_from_slice(&unpack_group::<BITS>(&padded)[..rest.len()]);
+}
+
+fn unpack_group<const BITS: usize>(bytes: &[u8; 8 * GROUP]) -> [u64; GROUP] {
+    let mut packed = [0; GROUP];
+    for (word, bytes) in packed.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    let mut words = [0; GROUP];
+    for (i, word) in words.iter_mut().enumerate() {
+        let (at, shift) = (i * BITS / 64, i * BITS % 64);
+        let low = packed[at] >> shift;
+        let high = if shift + BITS > 64 { packed[at + 1] << (64 - shift) } else { 0 };
+        *word = (low | high) & (u64::MAX >> (64 - BITS));
+    }
+    words
+}
+
+/// The bits `first..first + count` of `data`, in words; bits after the last are undefined.
+///
+/// `data` reaches to the last of them.
+pub(crate) fn read_bits(data: &[u8], first: usize, count: usize, out: &mut [u64]) {
+    let (begin, shift) = (first / 8, first % 8);
+    let data = &data[begin..(first + count).div_ceil(8)];
+    let words = &mut out[..count.div_ceil(64)];
+    let (whole, rest) = data.as_chunks::<8>();
+    for (word, bytes) in words.iter_mut().zip(whole) {
+        *word = u64::from_le_bytes(*bytes) >> shift;
+    }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    let mut source = whole.iter().chain([&last]);
-    let (mut current, mut left) = (0u64, 0);
-    let next = |_| {
-        if left >= bits {
-            let word = current & mask;
-            current = current >> (bits - 1) >> 1;
-            left -= bits;
-            return word;
-        }
-        let more = source.next().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let word = (current | more << left) & mask;
-        let taken = bits - left;
-        current = more >> (taken - 1) >> 1;
-        left = 64 - taken;
-        word
-    };
-    let words = (0..n).map(next).collect();
-    if current != 0 {
-        return Err(Error::TrailingBits);
+    let last = u64::from_le_bytes(last);
+    if let Some(word) = words.get_mut(whole.len()) {
+        *word = last >> shift;
     }
-    Ok(words)
+    if shift > 0 {
+        let after = whole.get(1..).unwrap_or_default();
+        for (word, next) in words.iter_mut().zip(after) {
+            *word |= u64::from_le_bytes(*next) << (64 - shift);
+        }
+        if let Some(word) = whole.len().checked_sub(1).and_then(|at| words.get_mut(at)) {
+            *word |= last << (64 - shift);
+        }
+    }
+}
+
+/// Adds the first `count` bits of `words` to `out` from bit `first` on, where it holds zeros.
+pub(crate) fn write_bits(out: &mut [u8], first: usize, count: usize, words: &[u64]) {
+    let (begin, shift) = (first / 8, first % 8);
+    let out = &mut out[begin..];
+    let (full, left) = (count / 64, count % 64);
+    let (chunks, _) = out.as_chunks_mut::<8>();
+    let mut carried = 0;
+    if shift == 0 {
+        for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
+            *bytes = word.to_le_bytes();
+        }
+    } else {
+        // The first byte may hold the end of an earlier run.
+        carried = if full > 0 { u64::from(chunks[0][0]) } else { 0 };
+        for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
+            *bytes = (carried | word << shift).to_le_bytes();
+            carried = word >> (64 - shift);
+        }
+    }
+    let last = if left > 0 { words[full] & (u64::MAX >> (64 - left)) } else { 0 };
+    let tail = u128::from(last) << shift | u128::from(carried);
+    let end = (first + count).div_ceil(8) - begin;
+    for (byte, value) in out[8 * full..end].iter_mut().zip(tail.to_le_bytes()) {
+        *byte |= value;
+    }
 }
 
 /// Transposes a 64 × 64 bit matrix in place: bit j of word i becomes bit i of word j.
@@ -96,44 +230,4 @@ pub fn transpose64(rows: &mut [u64; 64]) {
         half /= 2;
         mask ^= mask << half;
     }
-}
-
-/// The bit columns of `words`: 64 rows of ceil(n / 64) words; bit i of row j is bit j of word i.
-#[must_use]
-pub fn columns(words: &[u64]) -> Vec<u64> {
-    let width = words.len().div_ceil(64);
-    let mut out = vec![0; 64 * width];
-    let mut block = [0; 64];
-    for (at, chunk) in words.chunks(64).enumerate() {
-        block[..chunk.len()].copy_from_slice(chunk);
-        block[chunk.len()..].fill(0);
-        transpose64(&mut block);
-        for (row, word) in out.chunks_exact_mut(width).zip(block) {
-            row[at] = word;
-        }
-    }
-    out
-}
-
-/// The `n` words whose bit columns these are.
-///
-/// # Errors
-/// [`Error::Length`] unless there are 64 · ceil(n / 64) words; [`Error::TrailingBits`] if a bit
-/// after the last word is set.
-pub fn words(columns: &[u64], n: usize) -> Result<Vec<u64>, Error> {
-    let width = n.div_ceil(64);
-    if columns.len() != 64 * width {
-        return Err(Error::Length("bit columns", 64 * width, columns.len()));
-    }
-    let mut out = Vec::with_capacity(64 * width);
-    for at in 0..width {
-        let mut block = core::array::from_fn(|j| columns[j * width + at]);
-        transpose64(&mut block);
-        out.extend_from_slice(&block);
-    }
-    if out[n..].iter().any(|&word| word != 0) {
-        return Err(Error::TrailingBits);
-    }
-    out.truncate(n);
-    Ok(out)
 }

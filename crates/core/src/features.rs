@@ -11,11 +11,13 @@ pub struct Features {
     avx512: bool,
     vaes: bool,
     ifma: bool,
+    gfni: bool,
 }
 
 impl Features {
     /// No instruction set beyond what the target guarantees.
-    pub const PORTABLE: Self = Self { avx2: false, avx512: false, vaes: false, ifma: false };
+    pub const PORTABLE: Self =
+        Self { avx2: false, avx512: false, vaes: false, ifma: false, gfni: false };
 
     /// What this processor and its operating system offer.
     #[must_use]
@@ -27,6 +29,9 @@ impl Features {
             avx2,
             avx512: avx512 && is_x86_feature_detected!("avx512dq"),
             vaes: avx2 && is_x86_feature_detected!("aes") && is_x86_feature_detected!("vaes"),
+            gfni: avx512
+                && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("gfni"),
             ifma: is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vl"),
         }
     }
@@ -41,7 +46,7 @@ impl Features {
     /// The same without AVX-512, to reach the AVX2 kernels on a processor that has both.
     #[must_use]
     pub fn without_avx512(self) -> Self {
-        Self { avx512: false, ..self }
+        Self { avx512: false, gfni: false, ..self }
     }
 
     /// Whether AVX2 may be used.
@@ -54,6 +59,12 @@ impl Features {
     #[must_use]
     pub fn avx512(self) -> bool {
         self.avx512
+    }
+
+    /// Whether AVX-512 F, DQ and VBMI, and GFNI may be used.
+    #[must_use]
+    pub fn gfni(self) -> bool {
+        self.gfni
     }
 
     /// Whether AVX2, AES and VAES may be used.

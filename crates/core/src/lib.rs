@@ -3,14 +3,23 @@
 //! Pure functions on slices. No IO, no clock, no environment, no randomness of its own, no Python.
 
 pub mod bits;
+pub mod compare;
 pub mod curve;
+pub mod dealt;
 pub mod error;
 pub mod features;
+pub mod fixed;
+pub mod gates;
 pub mod hash;
 pub mod keys;
+pub mod owned;
+mod planes;
 pub mod prg;
+pub mod products;
 pub mod ring;
 mod simd;
+pub mod tree;
+pub mod truncation;
 
 pub use error::Error;
 pub use features::Features;

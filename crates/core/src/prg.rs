@@ -39,16 +39,20 @@ impl Prg {
     pub fn fill(&self, stream: u64, offset: u64, out: &mut [u8]) -> Result<(), Error> {
         let length = u64::try_from(out.len()).map_err(|_| Error::StreamEnd)?;
         offset.checked_add(length).ok_or(Error::StreamEnd)?;
+        self.produce(stream, offset, out);
+        Ok(())
+    }
+
+    /// [`Prg::fill`] for a range within the stream.
+    pub(crate) fn produce(&self, stream: u64, offset: u64, out: &mut [u8]) {
         let (counter, skip) = (offset / 16, usize::from(offset.to_le_bytes()[0] % 16));
         if skip == 0 {
-            self.blocks(stream, counter, out);
-            return Ok(());
+            return self.blocks(stream, counter, out);
         }
         let (head, rest) = out.split_at_mut(out.len().min(BLOCK - skip));
         let block = self.block(stream, counter);
         head.copy_from_slice(&block[skip..skip + head.len()]);
         self.blocks(stream, counter + 1, rest);
-        Ok(())
     }
 
     /// Writes blocks from number `counter` on, the last of them cut short.
@@ -58,6 +62,12 @@ impl Prg {
             wide.fill(stream, counter, chunks);
             counter += (chunks.len() * WideAes::CHUNK / BLOCK) as u64;
             out = rest;
+            if out.len() > BLOCK {
+                let mut last = [[0; WideAes::CHUNK]];
+                wide.fill(stream, counter, &mut last);
+                out.copy_from_slice(&last[0][..out.len()]);
+                return;
+            }
         }
         let (blocks, last) = Array::slice_as_chunks_mut(out);
         for batch in blocks.chunks_mut(BATCH) {

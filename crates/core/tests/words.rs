@@ -104,25 +104,6 @@ fn unpacking_is_strict() {
 }
 
 #[test]
-fn bit_columns_are_the_transpose_and_back() {
-    for n in [0, 1, 63, 64, 65, 200] {
-        let rows = words(9, n);
-        let columns = bits::columns(&rows);
-        let width = n.div_ceil(64);
-        for (i, row) in rows.iter().enumerate() {
-            for j in 0..64 {
-                assert_eq!(columns[j * width + i / 64] >> (i % 64) & 1, row >> j & 1, "{i}, {j}");
-            }
-        }
-        assert_eq!(bits::words(&columns, n), Ok(rows));
-    }
-    let mut columns = bits::columns(&[0; 63]);
-    assert!(bits::words(&columns, 65).is_err());
-    columns[5] = 1 << 63;
-    assert_eq!(bits::words(&columns, 63), Err(Error::TrailingBits));
-}
-
-#[test]
 fn streams_are_frozen() {
     for field in vectors(include_str!("../../../tests/vectors/core/stream.txt")) {
         let expected = bytes(field[3]);

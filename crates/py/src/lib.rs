@@ -1,8 +1,12 @@
-//! `moiety._core`: the only file that knows both Rust and Python.
+//! `moiety._core`: the only crate that knows both Rust and Python.
 //!
 //! Converts, releases the interpreter, and maps every refusal to `ValueError`.
 
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 hands over what it extracts")]
+
+mod comparison;
+mod part;
+mod ticks;
 
 use std::sync::LazyLock;
 
@@ -50,6 +54,11 @@ fn plain<'a, T: Element, D: Dimension>(
     array.as_slice().map_err(|_| not_plain(name))
 }
 
+fn stream_key(key: &[u8]) -> PyResult<StreamKey> {
+    let bytes = key.try_into().map(StreamKey::new);
+    bytes.map_err(|_| PyValueError::new_err(format!("key: expected 16 bytes, found {}", key.len())))
+}
+
 #[pyfunction]
 fn stream(
     py: Python<'_>,
@@ -58,10 +67,7 @@ fn stream(
     offset_bytes: u64,
     mut out: PyReadwriteArrayDyn<'_, u8>,
 ) -> PyResult<()> {
-    let length = key.len();
-    let key = key.try_into().map(StreamKey::new);
-    let key =
-        key.map_err(|_| PyValueError::new_err(format!("key: expected 16 bytes, found {length}")))?;
+    let key = stream_key(key)?;
     if !out.is_c_contiguous() {
         return Err(not_plain("out"));
     }
@@ -173,6 +179,18 @@ fn cpu_features(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::comparison::{
+        deal_bit_products, deal_tables, look_up, mask_bits, mask_level, merge_level, multiply_bits,
+        spread_bits,
+    };
+    #[pymodule_export]
+    use super::part::Dealt;
+    #[pymodule_export]
+    use super::ticks::{
+        deal_bit_words, deal_owned, deal_products, encode_words, mask_tops, mask_words,
+        multiply_words, opened_words, truncate_words, unmask_bits,
+    };
     #[pymodule_export]
     use super::{PsiKey, cpu_features, matmul_u64, pack_words, stream, unpack_words};
 }

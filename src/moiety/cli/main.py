@@ -20,7 +20,9 @@ from moiety.cli.audit import audit
 from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
+from moiety.cli.explain import explain
 from moiety.cli.party import data, init, job, peer, run
+from moiety.cli.try_ import try_, try_party
 from moiety.errors import InternalError, MoietyError, UsageError
 
 INTERRUPTED = 130
@@ -38,6 +40,9 @@ app.add_typer(job, name="job")
 app.command()(run)
 app.add_typer(enclave, name="enclave")
 app.add_typer(audit, name="audit")
+app.command()(explain)
+app.command("try")(try_)
+app.command("try-party", hidden=True)(try_party)
 app.command()(doctor)
 app.add_typer(demo, name="demo")
 

@@ -79,20 +79,26 @@ def both_ways(*bits: int) -> Round:
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes of each round on each directed link (absent: nothing), and dealt bytes to party 1."""
+    """Bytes of each round on each directed link (absent: nothing), and dealt bytes to party 1.
+
+    `common` of the dealt bytes are dealt to party 0 too.
+    """
 
     rounds: tuple[Round, ...] = ()
     dealt: int = 0
+    common: int = 0
 
     def __add__(self, after: "Cost") -> "Cost":
         """One after the other."""
-        return Cost(self.rounds + after.rounds, self.dealt + after.dealt)
+        dealt, common = self.dealt + after.dealt, self.common + after.common
+        return Cost(self.rounds + after.rounds, dealt, common)
 
     def __or__(self, beside: "Cost") -> "Cost":
         """Side by side, sharing rounds; each part of a joint message is padded by itself."""
         silent: Round = {}
         rounds = zip_longest(self.rounds, beside.rounds, fillvalue=silent)
-        return Cost(tuple(_merged(a, b) for a, b in rounds), self.dealt + beside.dealt)
+        dealt, common = self.dealt + beside.dealt, self.common + beside.common
+        return Cost(tuple(_merged(a, b) for a, b in rounds), dealt, common)
 
     def link(self, source: int, target: int) -> int:
         """Bytes from `source` to `target`."""
@@ -113,7 +119,9 @@ class Cost:
     def __str__(self) -> str:
         links = sorted({link for messages in self.rounds for link in messages})
         sizes = ", ".join(f"{a}→{b} {self.link(a, b)} B" for a, b in links)
-        return f"{len(self.rounds)} rounds; {sizes or 'no messages'}; dealt {self.dealt} B"
+        common = f", {self.common} B of it to both" if self.common else ""
+        messages = sizes or "no messages"
+        return f"{len(self.rounds)} rounds; {messages}; dealt {self.dealt} B{common}"
 
 
 def _merged(a: Round, b: Round) -> Round:

@@ -33,6 +33,10 @@ class Correlated(Protocol):
         """The bits of each field that party 1 is sent."""
         ...
 
+    def common(self) -> tuple[int, ...]:
+        """The bits of each field that party 0 is sent too."""
+        ...
+
 
 @dataclass(frozen=True, repr=False)
 class Operand:
@@ -68,6 +72,7 @@ class Terms(TypedDict):
     accepts: NotRequired[Callable[..., bool]]
     cost: NotRequired[Callable[..., Cost]]
     bill: NotRequired[Callable[..., tuple[Correlated, ...]]]
+    work: NotRequired[Callable[..., int]]
     reveals: NotRequired[str]
     simulator: NotRequired[Callable[..., bytes]]
 
@@ -76,6 +81,7 @@ class Terms(TypedDict):
 class Way:
     """One protocol for one primitive under one trust profile.
 
+    `work` counts multiply-adds of one party and the dealer, beyond a few for each byte sent.
     `reveals` says what a party learns beyond uniform messages. `simulator(type, result, share)`
     then makes the message that the receiver gets from the result and its own share alone.
     """
@@ -87,6 +93,7 @@ class Way:
     accepts: Callable[..., bool]
     cost: Callable[..., Cost] = lambda *types, **parameters: Cost()
     bill: Callable[..., tuple[Correlated, ...]] = lambda *types, **parameters: ()
+    work: Callable[..., int] = lambda *types, **parameters: 0
     reveals: str = ""
     simulator: Callable[..., bytes] | None = None
 
@@ -99,7 +106,8 @@ class Way:
         """The exact cost, with the dealt bytes that the bill implies."""
         bill = self.bill(*types, **parameters)
         dealt = sum(octets(bits) for item in bill for bits in item.corrections())
-        return replace(self.cost(*types, **parameters), dealt=dealt)
+        common = sum(octets(bits) for item in bill for bits in item.common())
+        return replace(self.cost(*types, **parameters), dealt=dealt, common=common)
 
 
 class Builder(Protocol):
@@ -122,6 +130,8 @@ class Primitive:
     shapes: tuple[str, ...]
     examples: tuple[Example, ...]
     ways: list[Way] = field(default_factory=list)
+    accuracy: Callable[..., float] | None = None
+    """Bounds |result - real result| from operand types, `errors` and parameters; see `plan`."""
 
     def way(
         self, profile: str, **terms: Unpack[Terms]

@@ -1,24 +1,23 @@
-"""A program: a verified list of typed nodes; its levels, price, bill, text, hash and meaning.
+"""A program: what is computed, as a verified list of typed nodes; its text, hash and meaning.
 
-Node i defines value %i. A step is interactive when its way sends messages. Level l holds the
-interactive steps whose longest chain of interactive predecessors has length l - 1; they are
-independent, so they share rounds. Local steps run after the messages of their level.
+Node i defines value %i. A program does not say how parties compute it: that is a plan.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import DataError, InternalError
-from moiety.lang.cost import Cost
-from moiety.lang.primitive import Array, Correlated, Primitive, Way
-from moiety.lang.types import BIT, Private, Type
+from moiety.lang.primitive import Array, Primitive
+from moiety.lang.types import BIT, Type
 
 FORMAT = "moiety program 1"
+LONGEST = 120
+"""Characters of a parameter that the text shows."""
 
 
 @dataclass(frozen=True)
@@ -34,69 +33,86 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A value that is part of the program."""
+    """A value that is part of the program; `real` is what it stands for, if it was rounded."""
 
     data: Array
     type: Type
+    real: Array | None = field(default=None, kw_only=True)
+
+    @property
+    def reals(self) -> Array:
+        """The real numbers that it stands for."""
+        if self.real is not None:
+            return self.real
+        if self.type.kind == BIT:
+            return self.data.astype(np.bool_)
+        words: Array = self.data.view(np.int64).astype(np.float64)
+        return np.ldexp(words, -self.type.fraction)
 
     def __str__(self) -> str:
-        return f"constant {hashlib.sha256(self.data.tobytes()).hexdigest()}: {self.type}"
+        return f"constant {self.digest}: {self.type}"
+
+    @property
+    def digest(self) -> str:
+        """What the text shows: the number itself, or the hash of an array."""
+        if self.data.size == 1:
+            return str(self.data.view(np.int64 if self.type.kind != BIT else np.uint8).item())
+        return hashlib.sha256(self.data.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One primitive applied to earlier values, in one way."""
+    """One primitive applied to earlier values; `line` says where the user's function asks for it.
+
+    `line` is for messages: it is part of neither text nor hash.
+    """
 
     primitive: Primitive
-    way: Way
     operands: tuple[int, ...]
     parameters: Mapping[str, Any]
     type: Type
+    line: str = field(default="", kw_only=True)
+
+    def call(self, names: Mapping[int, str] | None = None) -> str:
+        """The step as a call of its primitive."""
+        values = [(names or {}).get(i, f"%{i}") for i in self.operands]
+        named = [f"{name}={_shown(value)}" for name, value in self.parameters.items()]
+        return f"{self.primitive.name}({', '.join(values + named)})"
 
     def __str__(self) -> str:
-        values = [f"%{i}" for i in self.operands]
-        named = [f"{name}={value}" for name, value in self.parameters.items()]
-        return f"{self.primitive.name}({', '.join(values + named)}) by {self.way.name}: {self.type}"
+        return f"{self.call()}: {self.type}"
+
+
+def _shown(value: object) -> str:
+    """A parameter as text; a long one as its hash."""
+    text = str(value)
+    return text if len(text) <= LONGEST else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 Node = Input | Constant | Step
 
 
-@dataclass(frozen=True)
-class Level:
-    """Interactive steps that share rounds, then local steps, as indices of nodes."""
-
-    interactive: tuple[int, ...]
-    local: tuple[int, ...]
-    cost: Cost
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
-    """A function of secret values under one trust profile, verified when made."""
+    """A function of secret values, verified when made."""
 
-    profile: str
     nodes: tuple[Node, ...]
     outputs: Mapping[str, int]
 
     def __post_init__(self) -> None:
-        for index, node in enumerate(self.nodes):
-            if isinstance(node, Step):
-                self._verify(index, node)
+        for index, step in self.steps():
+            self._verify(index, step)
         if not all(0 <= index < len(self.nodes) for index in self.outputs.values()):
             raise InternalError("an output is not a value of the program")
 
     def _verify(self, index: int, step: Step) -> None:
         if not all(0 <= operand < index for operand in step.operands):
             raise InternalError(f"%{index} uses a value that is not defined before it")
-        types = self.types(step)
-        if step.primitive.rule(*types, **step.parameters) != step.type:
+        if step.primitive.rule(*self.types(step), **step.parameters) != step.type:
             raise InternalError(f"%{index} does not have the type that its rule gives")
-        if step.way.profile != self.profile or not step.way.accepts(*types):
-            raise InternalError(f"%{index}: {step.way.name} is not a way for these operands")
 
     def types(self, step: Step) -> tuple[Type, ...]:
-        """The types of a step's operands."""
+        """The types of a step's operands, as they are held."""
         return tuple(self.nodes[i].type for i in step.operands)
 
     @property
@@ -104,54 +120,16 @@ class Program:
         """The inputs by name."""
         return {node.name: node.type for node in self.nodes if isinstance(node, Input)}
 
-    @property
-    def receivers(self) -> set[int]:
-        """The parties to whom a step reveals a value that was shared."""
-        owners = [step.type.owner for _, step in self.steps() if step.way.reveals]
-        return {owner.party for owner in owners if isinstance(owner, Private)}
-
     def steps(self) -> Iterator[tuple[int, Step]]:
         """Each step with the index of its value."""
         return ((i, node) for i, node in enumerate(self.nodes) if isinstance(node, Step))
 
-    def price(self, step: Step) -> Cost:
-        """What one step costs."""
-        return step.way.price(self.types(step), step.parameters)
-
-    def bill(self, step: Step) -> tuple[Correlated, ...]:
-        """The correlations that one step consumes, in order."""
-        return step.way.bill(*self.types(step), **step.parameters)
-
-    @cached_property
-    def levels(self) -> tuple[Level, ...]:
-        """The schedule; level 0 sends nothing."""
-        depth: list[int] = []
-        for node in self.nodes:
-            operands = node.operands if isinstance(node, Step) else ()
-            above = max((depth[i] for i in operands), default=0)
-            depth.append(above + (isinstance(node, Step) and not node.way.local))
-        return tuple(self._level(depth, level) for level in range(max(depth, default=0) + 1))
-
-    def _level(self, depth: list[int], level: int) -> Level:
-        here = [(i, step) for i, step in self.steps() if depth[i] == level]
-        interactive = [(i, step) for i, step in here if not step.way.local]
-        return Level(
-            interactive=tuple(i for i, _ in interactive),
-            local=tuple(i for i, step in here if step.way.local),
-            cost=reduce(Cost.__or__, (self.price(step) for _, step in interactive), Cost()),
-        )
-
-    @cached_property
-    def cost(self) -> Cost:
-        """Rounds, bytes on each link, dealt bytes; exact."""
-        return sum((level.cost for level in self.levels), Cost())
-
     @cached_property
     def text(self) -> str:
-        """One line per value; two programs with the same text compute and send the same."""
+        """One line per value; two programs with the same text compute the same."""
         lines = [f"%{index} = {node}" for index, node in enumerate(self.nodes)]
         returned = [f"return {name} = %{index}" for name, index in self.outputs.items()]
-        return "\n".join([f"{FORMAT}, profile {self.profile}", *lines, *returned])
+        return "\n".join([FORMAT, *lines, *returned])
 
     @cached_property
     def hash(self) -> bytes:
@@ -161,21 +139,24 @@ class Program:
     def clear(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The meaning on plaintext words and bits: the oracle, and what an enclave runs."""
         values: list[Array] = []
-        for node in self.nodes:
-            if isinstance(node, Input):
-                values.append(checked(node.name, node.type, inputs[node.name]))
-            elif isinstance(node, Constant):
-                values.append(node.data)
-            else:
-                operands = [values[i] for i in node.operands]
-                values.append(node.primitive.meaning(*operands, **node.parameters))
+        with np.errstate(over="ignore"):
+            for node in self.nodes:
+                values.append(self._meaning(node, values, inputs))
         return {name: values[index] for name, index in self.outputs.items()}
+
+    def _meaning(self, node: Node, values: list[Array], inputs: Mapping[str, Array]) -> Array:
+        if isinstance(node, Input):
+            return checked(node.name, node.type, inputs[node.name])
+        if isinstance(node, Constant):
+            return node.data
+        operands = [values[i] for i in node.operands]
+        return np.asarray(node.primitive.meaning(*operands, **node.parameters))
 
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
-        return f"Program({len(self.nodes)} values, {self.cost}, {self.hash.hex()[:16]})"
+        return f"Program({len(self.nodes)} values, {self.hash.hex()[:16]})"
 
 
 def checked(name: str, type: Type, data: Array) -> Array:

@@ -5,19 +5,21 @@
 
     program = trace(score, {"x": words((n, d), Private(0), (0, 1)), "w": words(...)})
 
-Nothing is computed: types are checked, ways are chosen, steps are written down.
+Nothing is computed: types are checked and steps are written down. How parties compute them is
+chosen later, by a plan.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import InternalError, UsageError
-from moiety.lang.primitive import DEALER, REGISTRY, Primitive, Way
+from moiety.lang.primitive import REGISTRY, Array, Primitive
 from moiety.lang.program import Constant, Input, Node, Program, Step
-from moiety.lang.types import PUBLIC, SHARED, Type, words
+from moiety.lang.source import line
+from moiety.lang.types import PUBLIC, Type, bits, words
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +94,10 @@ class Value:
 class Trace:
     """The nodes of a program under construction."""
 
-    def __init__(self, profile: str) -> None:
-        self.profile = profile
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.line: str | None = None
+        """Where the steps that follow come from; if None, the line of the caller outside moiety."""
 
     def add(self, node: Node) -> Value:
         """The value of a new node."""
@@ -104,24 +107,15 @@ class Trace:
     def append(
         self, primitive: Primitive, operands: tuple[Any, ...], parameters: Mapping[str, Any]
     ) -> Value:
-        """The result of one more step, in the cheapest way for its operands.
-
-        A way may take plaintext operands as they are held, or shared; sharing them sends nothing.
-        """
+        """The result of one more step; a refusal names the line of the user's function."""
         values = [self.lift(operand) for operand in operands]
-        primitive.rule(*(value.type for value in values), **parameters)
-        choices = [
-            (way, types, parameters)
-            for types in _sharings([value.type for value in values])
-            for way in primitive.ways_for(self.profile, types)
-        ]
-        if not choices:
-            shown = ", ".join(str(value.type) for value in values)
-            raise UsageError(f"{primitive.name} has no way under {self.profile} for {shown}")
-        way, types, _ = min(choices, key=_expense)
-        indices = [self._held_as(*pair).index for pair in zip(values, types, strict=True)]
-        result = primitive.rule(*types, **parameters)
-        return self.add(Step(primitive, way, tuple(indices), parameters, result))
+        at = line() if self.line is None else self.line
+        try:
+            type = primitive.rule(*(value.type for value in values), **parameters)
+        except UsageError as error:
+            raise _at(at, primitive, [value.type for value in values], error) from None
+        indices = tuple(value.index for value in values)
+        return self.add(Step(primitive, indices, parameters, type, line=at))
 
     def lift(self, operand: Any) -> Value:
         """The operand as a value of this program; numbers become integer constants."""
@@ -131,48 +125,38 @@ class Trace:
             return operand
         return self.add(constant(operand))
 
-    def _held_as(self, value: Value, type: Type) -> Value:
-        return value if value.type == type else self.append(REGISTRY["share"], (value,), {})
+    def program(self, outputs: Mapping[str, Value]) -> Program:
+        """The finished program."""
+        return Program(tuple(self.nodes), {name: value.index for name, value in outputs.items()})
 
 
-def _sharings(types: list[Type]) -> Iterator[tuple[Type, ...]]:
-    """The operands as they are held, all but one shared, and all shared."""
-    shared = [replace(type, owner=SHARED) for type in types]
-    yield tuple(types)
-    for kept, type in enumerate(types):
-        yield (*shared[:kept], type, *shared[kept + 1 :])
-    yield tuple(shared)
+def _at(line: str, primitive: Primitive, types: list[Type], error: UsageError) -> UsageError:
+    """The same refusal with the place and the operands in front."""
+    shown = " and ".join(type.span for type in types)
+    place = f"{line}: " if line else ""
+    return type(error)(f"{place}{primitive.name} of {shown}: {error}", hint=error.hint)
 
 
-def constant(number: Any) -> Constant:
-    """A public integer, or array of integers, as words."""
+def constant(number: Any, fraction: int = 0, *, real: Array | None = None) -> Constant:
+    """A public integer, or array of integers, as words with so many fraction bits."""
     data = np.asarray(number)
+    if data.dtype == np.bool_:
+        return Constant(data.astype(np.uint8), bits(data.shape, PUBLIC))
     if data.dtype.kind not in "iu":
         raise UsageError(
             f"a constant of type {data.dtype} in a program",
             hint="encode it as fixed-point words first",
         )
-    bounds = (int(data.min()), int(data.max()))
-    return Constant(data.astype(np.int64).view(np.uint64), words(data.shape, PUBLIC, bounds))
+    bounds = (int(data.min()), int(data.max())) if data.size else (0, 0)
+    type = words(data.shape, PUBLIC, bounds, fraction)
+    return Constant(data.astype(np.int64).view(np.uint64), type, real=real)
 
 
-def _expense(choice: tuple[Way, tuple[Type, ...], Mapping[str, Any]]) -> tuple[int, int, int]:
-    """What `min` compares: rounds, bytes sent, dealt bytes; the first of equals wins."""
-    way, types, parameters = choice
-    cost = way.price(types, parameters)
-    return len(cost.rounds), sum(sum(messages.values()) for messages in cost.rounds), cost.dealt
-
-
-def trace(
-    function: Callable[..., Mapping[str, Value]], inputs: Mapping[str, Type], profile: str = DEALER
-) -> Program:
+def trace(function: Callable[..., Mapping[str, Value]], inputs: Mapping[str, Type]) -> Program:
     """The program that `function` describes; it is called with one keyword per input.
 
     `function` returns its outputs by name.
     """
-    builder = Trace(profile)
+    builder = Trace()
     values = {name: builder.add(Input(name, type)) for name, type in inputs.items()}
-    outputs = function(**values)
-    return Program(
-        profile, tuple(builder.nodes), {name: value.index for name, value in outputs.items()}
-    )
+    return builder.program(function(**values))

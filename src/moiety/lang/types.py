@@ -110,6 +110,14 @@ class Type:
         """The largest absolute value."""
         return max(-self.lo, self.hi)
 
+    @property
+    def span(self) -> str:
+        """For messages: shape, and bounds in real units."""
+        if self.kind == BIT:
+            return f"booleans {self.shape}"
+        scale = 2.0**-self.fraction
+        return f"values {self.shape} in [{self.lo * scale:g}, {self.hi * scale:g}]"
+
     def __str__(self) -> str:
         shape = ", ".join(map(str, self.shape))
         bounds = "" if self.kind == BIT else f" in [{self.lo}, {self.hi}]"

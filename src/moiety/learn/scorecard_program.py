@@ -6,16 +6,18 @@ shared. The receiver learns one number a row: the logit, rounded down to SCORE_B
 
 from collections.abc import Mapping, Sequence
 
-from moiety.lang.program import Program
+from moiety.lang.primitive import DEALER
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
 from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.convert import reveal, truncate_exact
 from moiety.ops.local import within
+from moiety.plan.candidates import cheapest
+from moiety.plan.plan import Plan
 
 
-def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Program:
-    """The program that scores `rows` applicants and reveals the scores to `receiver`.
+def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Plan:
+    """The plan that scores `rows` applicants and reveals the scores to `receiver`.
 
     `dims[p]` is the number of party p's columns. `bound` is the largest |weight| and |intercept|,
     promised by whoever shares the model; no word overflows and none is cut short while it holds.
@@ -31,7 +33,7 @@ def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Pro
         return {"score": reveal(truncate_exact(logit, shift=WEIGHT_BITS - SCORE_BITS), to=receiver)}
 
     owners, most = [p for p, columns in enumerate(dims) if columns], LOGIT_BOUND << WEIGHT_BITS
-    return trace(score, _inputs(rows, dims, owners, bound))
+    return cheapest(trace(score, _inputs(rows, dims, owners, bound)), DEALER)
 
 
 def _inputs(rows: int, dims: Sequence[int], owners: Sequence[int], bound: float) -> dict[str, Type]:

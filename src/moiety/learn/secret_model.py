@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from moiety.errors import DataError
-from moiety.lang.program import Program
 from moiety.learn import scorecard_program, trees_program
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
 from moiety.learn.trees_program import CODES, Forest
 from moiety.learn.woe import Codes
+from moiety.plan.plan import Plan
 from moiety.ring import Words, encode
 
 HALF = 2.0 ** -(SCORE_BITS + 1)
@@ -55,8 +55,8 @@ class PublicShape:
             fields["depth"],
         )
 
-    def program(self, rows: int, receiver: int) -> Program:
-        """The program that scores so many rows and reveals the scores to `receiver`."""
+    def program(self, rows: int, receiver: int) -> Plan:
+        """The plan that scores so many rows and reveals the scores to `receiver`."""
         if self.kind == "scorecard":
             dims = [sum(counts) for counts in self.counts]
             return scorecard_program.build(rows, dims, receiver=receiver, bound=LOGIT_BOUND)

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from functools import reduce
 
 from moiety.errors import UsageError
-from moiety.lang.program import Program
+from moiety.lang.primitive import DEALER
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
 from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.compare import logical_and
 from moiety.ops.convert import reveal, truncate_exact
 from moiety.ops.local import concat, logical_not, parity, reshape, take, within
+from moiety.plan.candidates import cheapest
+from moiety.plan.plan import Plan
 
 CODES = 256
 DEEPEST = 5
@@ -52,10 +54,8 @@ class Forest:
         return 1 << self.depth
 
 
-def build(
-    rows: int, dims: Sequence[int], forest: Forest, *, receiver: int, bound: float
-) -> Program:
-    """The program that scores `rows` applicants and reveals the scores to `receiver`.
+def build(rows: int, dims: Sequence[int], forest: Forest, *, receiver: int, bound: float) -> Plan:
+    """The plan that scores `rows` applicants and reveals the scores to `receiver`.
 
     `dims[p]` is the number of party p's columns; `bound` the largest |leaf| and |base|. Inputs:
     features_p (rows × 2·dims[p]: codes, then flags; private), selection_p (2·dims[p] × all nodes),
@@ -81,7 +81,7 @@ def build(
     owners = [party for party, columns in enumerate(dims) if columns]
     limit = LOGIT_BOUND << WEIGHT_BITS
     largest, shift = int(bound * (1 << WEIGHT_BITS)) + 1, WEIGHT_BITS - SCORE_BITS
-    return trace(score, _inputs(rows, dims, forest, largest))
+    return cheapest(trace(score, _inputs(rows, dims, forest, largest)), DEALER)
 
 
 def paths(left: Value) -> Value:

@@ -1,9 +1,14 @@
 """The operators: the only place where meaning and protocol meet.
 
     local      add subtract negate sum_over parity logical_xor logical_not reshape transpose take
-               concat within narrow
+               concat within stands_for narrow
     multiply   multiply matmul
     compare    less_than logical_and select
+    lookup     equal one_hot lookup
+    intervals  less_than_each piecewise_linear widen read_as
+    bounded    curve curve_anywhere; from them sigmoid tanh erf
+    approximate    from these exp log sqrt rsqrt reciprocal divide
+    order      sort_rows
     convert    share bit_to_word truncate truncate_exact reveal
 
 Cheapest first. Each is declared once: meaning, type rule, examples, ways with exact prices.
@@ -14,9 +19,32 @@ from dataclasses import dataclass
 from moiety.lang.cost import Cost
 from moiety.lang.primitive import REGISTRY, Example, Primitive, Way
 from moiety.lang.types import BIT, WORD_BITS, Type
-from moiety.ops import compare, convert, local, multiply
+from moiety.ops import (
+    approximate,
+    bounded,
+    compare,
+    convert,
+    intervals,
+    local,
+    lookup,
+    multiply,
+    order,
+)
 
-__all__ = ["FAMILIES", "Entry", "compare", "convert", "local", "multiply", "table"]
+__all__ = [
+    "FAMILIES",
+    "Entry",
+    "approximate",
+    "bounded",
+    "compare",
+    "convert",
+    "intervals",
+    "local",
+    "lookup",
+    "multiply",
+    "order",
+    "table",
+]
 
 
 @dataclass(frozen=True)
@@ -34,7 +62,7 @@ class Entry:
     source: str
 
 
-FAMILIES = (local, multiply, compare, convert)
+FAMILIES = (local, multiply, compare, lookup, intervals, bounded, approximate, order, convert)
 
 
 def table() -> list[Entry]:

@@ -8,10 +8,11 @@ from moiety.lang.types import BIT, SHARED, Type, broadcast, signed_bits, words
 from moiety.ops import rules
 from moiety.ops.multiply import ring_of, size_of
 from moiety.ops.rules import shared_bits, signed_words
-from moiety.protocols import boolean, comparison
+from moiety.protocols import boolean, comparison, dpf
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitScale, BitTriples
 from moiety.protocols.comparison import SignMask
+from moiety.protocols.dpf import PrefixMask
 
 
 def _compared(x: Type, y: Type) -> Type:
@@ -44,27 +45,52 @@ def _width(x: Type, y: Type) -> int:
     return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
-def _comparison_cost(x: Type, y: Type) -> Cost:
-    count, width = size_of(x, y), _width(x, y)
-    tree = comparison.opened_bits(count, width - 1)
-    return Cost((both_ways(count * width), *map(both_ways, tree)))
+def _digit_tables(digit: int, name: str) -> None:
+    """Declares comparison by tables of so many bits: wider ones deal more and open less."""
+
+    def cost(x: Type, y: Type) -> Cost:
+        count, width = size_of(x, y), _width(x, y)
+        tree = comparison.opened_bits(count, width - 1, digit)
+        return Cost((both_ways(count * width), *map(both_ways, tree)))
+
+    def bill(x: Type, y: Type) -> tuple[Correlated, ...]:
+        count, width = size_of(x, y), _width(x, y)
+        return SignMask(count, width, digit), *comparison.tree_triples(count, width - 1, digit)
+
+    @less_than.way(
+        DEALER,
+        name=name,
+        cost=cost,
+        bill=bill,
+        source="one-time truth tables (Ishai et al., TCC 2013), one for each digit of the mask",
+    )
+    def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
+        difference, width = x.words - y.words, _width(x.type, y.type)
+        sign = yield from comparison.negative(ctx, difference.reshape(-1), width, digit)
+        return sign.reshape(difference.shape)
 
 
-def _comparison_bill(x: Type, y: Type) -> tuple[Correlated, ...]:
-    count, width = size_of(x, y), _width(x, y)
-    return SignMask(count, width), *comparison.tree_triples(count, width - 1)
+_digit_tables(4, "dealt digit tables")
+_digit_tables(3, "dealt digit tables of 3 bits")
+_digit_tables(6, "dealt digit tables of 6 bits")
+
+
+def _wide(x: Type, y: Type) -> bool:
+    """True for shared operands whose difference has more bits than one block of a tree."""
+    return all_shared(x, y) and _width(x, y) > dpf.LEAF
 
 
 @less_than.way(
     DEALER,
-    name="dealt digit tables",
-    cost=_comparison_cost,
-    bill=_comparison_bill,
-    source="one-time truth tables (Ishai et al., TCC 2013), one for each digit of the mask",
+    name="DPF prefix parity",
+    accepts=_wide,
+    cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
+    bill=lambda x, y: (PrefixMask(size_of(x, y), _width(x, y)),),
+    source="Storrier et al. (Grotto, CCS 2023), Gupta et al. (SIGMA, PETS 2024), §4",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
     difference = x.words - y.words
-    sign = yield from comparison.negative(ctx, difference.reshape(-1), _width(x.type, y.type))
+    sign = yield from dpf.negative(ctx, difference.reshape(-1), _width(x.type, y.type))
     return sign.reshape(difference.shape)
 
 

@@ -178,27 +178,32 @@ def truncate_exact(x: Array, *, shift: int) -> Array:
     return (x.view(np.int64) >> np.int64(shift)).view(np.uint64)
 
 
-def _floor_cost(x: Type, shift: int) -> Cost:
-    tree = map(both_ways, comparison.opened_bits(x.size, shift))
-    return Cost((both_ways(x.size * _floor_ring(x, shift)), *tree, both_ways(x.size)))
+def _digit_tables(digit: int, name: str) -> None:
+    """Declares the exact floor by tables of so many bits: wider ones deal more and open less."""
+
+    def cost(x: Type, shift: int) -> Cost:
+        tree = map(both_ways, comparison.opened_bits(x.size, shift, digit))
+        return Cost((both_ways(x.size * _floor_ring(x, shift)), *tree, both_ways(x.size)))
+
+    def bill(x: Type, shift: int) -> tuple[Correlated, ...]:
+        mask = FloorMask(x.size, _floor_ring(x, shift), shift, digit)
+        return mask, *comparison.tree_triples(x.size, shift, digit), BitWord(x.size)
+
+    @truncate_exact.way(
+        DEALER,
+        name=name,
+        cost=cost,
+        bill=bill,
+        source="Catrina, de Hoogh (SCN 2010) in a ring, the borrow by dealt digit tables",
+    )
+    def _(ctx: Context, x: Operand, *, shift: int) -> Protocol[Array]:
+        ring = _floor_ring(x.type, shift)
+        flat = yield from truncation.floor(ctx, x.words.reshape(-1), ring, shift, digit)
+        return flat.reshape(x.words.shape)
 
 
-def _floor_bill(x: Type, shift: int) -> tuple[Correlated, ...]:
-    mask = FloorMask(x.size, _floor_ring(x, shift), shift)
-    return mask, *comparison.tree_triples(x.size, shift), BitWord(x.size)
-
-
-@truncate_exact.way(
-    DEALER,
-    name="dealt digit tables",
-    cost=_floor_cost,
-    bill=_floor_bill,
-    source="Catrina, de Hoogh (SCN 2010) in a ring, the borrow by dealt digit tables",
-)
-def _(ctx: Context, x: Operand, *, shift: int) -> Protocol[Array]:
-    ring = _floor_ring(x.type, shift)
-    flat = yield from truncation.floor(ctx, x.words.reshape(-1), ring, shift)
-    return flat.reshape(x.words.shape)
+_digit_tables(4, "dealt digit tables")
+_digit_tables(6, "dealt digit tables of 6 bits")
 
 
 def _revealed(x: Type, *, to: int, coins_too: bool = False) -> Type:

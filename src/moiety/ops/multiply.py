@@ -119,6 +119,7 @@ def _owned_cost(x: Type, y: Type) -> Cost:
     accepts=_owned_words,
     cost=_owned_cost,
     bill=lambda x, y: (_owned_product(x, y),),
+    work=lambda x, y: 2 * x.size * y.shape[1],
     source=f"{BEAVER}, with a matrix that its owner masks once and does not share",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
@@ -142,6 +143,7 @@ def _matrix_triple(x: Type, y: Type) -> MatrixTriple:
     accepts=_shared_words,
     cost=lambda x, y: Cost((both_ways(ring_of(x, y) * (x.size + y.size)),)),
     bill=lambda x, y: (_matrix_triple(x, y),),
+    work=lambda x, y: 3 * x.size * y.shape[1],
     source=BEAVER,
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:

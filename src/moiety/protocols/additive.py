@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moiety import _core
+from moiety._core import Dealt
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field
-from moiety.ring import matmul, pack_words, unpack_words
+from moiety.ring import matmul, pack_words, received, unpack_words
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Triple(Correlation):
     ring: int = 64
 
     def _random(self) -> tuple[Field, ...]:
-        return Field((self.count,)), Field((self.count,))
+        return Field((self.count,), self.ring), Field((self.count,), self.ring)
 
     def _dependent(self) -> tuple[Field, ...]:
         return (Field((self.count,), self.ring),)
@@ -30,6 +32,9 @@ class Triple(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         a, b = random
         yield a * b
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_products(first, second, self.count, self.ring)
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class MatrixTriple(Correlation):
     ring: int = 64
 
     def _random(self) -> tuple[Field, ...]:
-        return Field((self.m, self.k)), Field((self.k, self.n))
+        return Field((self.m, self.k), self.ring), Field((self.k, self.n), self.ring)
 
     def _dependent(self) -> tuple[Field, ...]:
         return (Field((self.m, self.n), self.ring),)
@@ -63,8 +68,9 @@ class OwnedProduct(Correlation):
     ring: int = 64
 
     def _random(self) -> tuple[Field, ...]:
-        return Field((self.m, self.k), only=self.owner), Field(
-            (self.k, self.n), only=1 - self.owner
+        return (
+            Field((self.m, self.k), self.ring, only=self.owner),
+            Field((self.k, self.n), self.ring, only=1 - self.owner),
         )
 
     def _dependent(self) -> tuple[Field, ...]:
@@ -74,12 +80,16 @@ class OwnedProduct(Correlation):
         u, v = random
         yield matmul(u, v)
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        shape = (self.m, self.k, self.n)
+        return _core.deal_owned(first, second, self.owner, shape, self.ring)
+
 
 def open_words(ctx: Context, *shares: Array, ring: int = 64) -> Protocol[list[Array]]:
     """The values mod 2^ring, known to every party: all in one message, one round."""
     flat = np.concatenate([share.reshape(-1) for share in shares])
-    received = yield ctx.to_all(pack_words(flat, ring))
-    for message in received.values():
+    answers = yield ctx.to_all(pack_words(flat, ring))
+    for message in answers.values():
         flat = flat + unpack_words(message, flat.size, ring)
     flat = flat if ring == 64 else flat & np.uint64((1 << ring) - 1)
     ends = np.cumsum([share.size for share in shares])[:-1]
@@ -88,12 +98,18 @@ def open_words(ctx: Context, *shares: Array, ring: int = 64) -> Protocol[list[Ar
     ]
 
 
+def masked(x: Array) -> Array:
+    """The words as a kernel masks them: flat and contiguous."""
+    return np.ascontiguousarray(x).reshape(-1)
+
+
 def multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:
     """Beaver: with c = a·b, x·y = c + d·b + a·e + d·e where d = x - a and e = y - b are opened."""
-    a, b, c = (part.reshape(x.shape) for part in ctx.supply.take(Triple(x.size, ring)))
-    d, e = yield from open_words(ctx, x - a, y - b, ring=ring)
-    z: Array = c + d * b + a * e
-    return z + d * e if ctx.first else z
+    part = ctx.supply.packed(Triple(x.size, ring))
+    own = _core.mask_words([masked(x), masked(y)], part, 0, ring, subtract=True)
+    theirs = yield from ctx.swap(own)
+    flat = received(_core.multiply_words, own, theirs, part, x.size, ring, ctx.first)
+    return flat.reshape(x.shape)
 
 
 def matrix_multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:
@@ -114,16 +130,18 @@ def owned_multiply(
     F = y' - v (y' is its share of Y). The owner's result is X·(y + F) + u, the other's
     E·v + (U·v - u); they add up to X·y + X·y' - X·v + E·v + U·v = X·Y.
     """
-    u, v, share = ctx.supply.take(product)
+    part, ring = ctx.supply.packed(product), product.ring
+    (own, field), (expected, width) = (y, 1), (product.m * product.k, product.k)
+    if x is not None:
+        (own, field), (expected, width) = (x, 0), (product.k * product.n, product.n)
+    message = _core.mask_words([masked(own)], part, field, ring, subtract=True)
     other = 1 - ctx.party
-    masked = y - v if x is None else x - u
-    expected = product.m * product.k if x is None else product.k * product.n
-    size = -(-expected * product.ring // 8)
-    received = yield Tick({other: pack_words(masked, product.ring)}, {other: size})
-    opened = unpack_words(received[other], expected, product.ring)
+    answer = yield Tick({other: message}, {other: -(-expected * ring // 8)})
+    opened = unpack_words(answer[other], expected, ring).reshape(-1, width)
+    share = part.words(2, product.m * product.n, ring).reshape(product.m, product.n)
     if x is None:
-        return matmul(opened.reshape(product.m, product.k), v) + share
-    return matmul(x, y + opened.reshape(y.shape)) + share
+        return matmul(opened, part.words(1, y.size, ring).reshape(y.shape)) + share
+    return matmul(x, y + opened) + share
 
 
 def reveal(ctx: Context, share: Array, *, to: int, ring: int) -> Protocol[Array | None]:
@@ -134,9 +152,9 @@ def reveal(ctx: Context, share: Array, *, to: int, ring: int) -> Protocol[Array 
     if ctx.party != to:
         yield Tick({to: pack_words(share, ring)})
         return None
-    received = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size * ring // 8)))
+    answers = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size * ring // 8)))
     total = share.reshape(-1)
-    for message in received.values():
+    for message in answers.values():
         total = total + unpack_words(message, share.size, ring)
     return signed(total, ring).reshape(share.shape)
 

@@ -59,6 +59,12 @@ class Context:
         """The tick in which every party sends every other a message of the same size."""
         return Tick(dict.fromkeys(self.peers, message), dict.fromkeys(self.peers, len(message)))
 
+    def swap(self, message: bytes) -> "Protocol[bytes]":
+        """What the one peer sends while it is sent as much: one round of two parties."""
+        (peer,) = self.peers
+        received = yield self.to_all(message)
+        return received[peer]
+
 
 def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
     """Runs independent protocols in lock step, so that they share rounds; their results in order.
@@ -80,13 +86,14 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
         advance(index, None)
     while ticks:
         running = dict(ticks)
-        received = yield _joint(running.values())
-        for index, part in zip(running, _parts(running.values(), received), strict=True):
+        received = yield joint(running.values())
+        for index, part in zip(running, parts(running.values(), received), strict=True):
             advance(index, part)
     return results
 
 
-def _joint(ticks: Iterable[Tick]) -> Tick:
+def joint(ticks: Iterable[Tick]) -> Tick:
+    """One tick that sends and expects the parts of several, in order."""
     send: dict[int, list[bytes]] = {}
     expect: dict[int, int] = {}
     for tick in ticks:
@@ -97,7 +104,7 @@ def _joint(ticks: Iterable[Tick]) -> Tick:
     return Tick({peer: b"".join(messages) for peer, messages in send.items()}, expect)
 
 
-def _parts(ticks: Iterable[Tick], received: Received) -> Iterable[Received]:
+def parts(ticks: Iterable[Tick], received: Received) -> Iterable[Received]:
     """Each protocol's part of the joint messages."""
     begin = dict.fromkeys(received, 0)
     for tick in ticks:

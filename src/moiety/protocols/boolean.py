@@ -1,6 +1,7 @@
 """Bits shared by exclusive or: products with a common factor, and bits times words.
 
-In memory a bit is a uint8 of 0 or 1; in a message bits are packed, the last byte padded with 0.
+A bit that a caller holds is a uint8 of 0 or 1; in a message, in dealt material and inside a
+comparison bits are packed, the last byte padded with 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moiety import _core
+from moiety._core import Dealt
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
-from moiety.ring import pack_bits, pack_words, unpack_bits, unpack_words
+from moiety.ring import pack_bits, pack_words, received, unpack_bits, unpack_words
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class BitTriples(Correlation):
         a, *others = random
         return (a[: b.size] & b for b in others)
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_bit_products(first, second, self.lengths)
+
 
 @dataclass(frozen=True)
 class BitWord(Correlation):
@@ -47,6 +53,9 @@ class BitWord(Correlation):
 
     def _values(self, *random: Array) -> Iterable[Array]:
         yield random[0].astype(np.uint64)
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_bit_words(first, second, self.count)
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ class BitScale(Correlation):
 def open_bits(ctx: Context, *shares: Array) -> Protocol[list[Array]]:
     """The bits, known to every party: all in one message, one round."""
     flat = np.concatenate([share.reshape(-1) for share in shares])
-    received = yield ctx.to_all(pack_bits(flat))
-    for message in received.values():
+    answers = yield ctx.to_all(pack_bits(flat))
+    for message in answers.values():
         flat = flat ^ unpack_bits(message, flat.size)
     ends = np.cumsum([share.size for share in shares])[:-1]
     return [
@@ -86,9 +95,9 @@ def reveal(ctx: Context, share: Array, *, to: int) -> Protocol[Array | None]:
     if ctx.party != to:
         yield Tick({to: pack_bits(share)})
         return None
-    received = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size // 8)))
+    answers = yield Tick(expect=dict.fromkeys(ctx.peers, -(-share.size // 8)))
     total = share.reshape(-1)
-    for message in received.values():
+    for message in answers.values():
         total = total ^ unpack_bits(message, share.size)
     return total.reshape(share.shape)
 
@@ -100,23 +109,19 @@ def products(ctx: Context, factor: Array, others: Sequence[Array]) -> Protocol[l
     where d = x ^ a, for all products alike, and e = y ^ b are opened.
     """
     lengths = tuple(other.size for other in others)
-    a, *rest = ctx.supply.take(BitTriples(lengths))
-    bs, cs = rest[: len(others)], rest[len(others) :]
-    d, *es = yield from open_bits(
-        ctx, factor ^ a, *(y ^ b for y, b in zip(others, bs, strict=True))
-    )
-    left = a ^ d if ctx.first else a
-    return [
-        c ^ (d[: b.size] & b) ^ (left[: b.size] & e) for b, c, e in zip(bs, cs, es, strict=True)
-    ]
+    part = ctx.supply.packed(BitTriples(lengths))
+    own = _core.mask_bits([*map(np.ascontiguousarray, (factor, *others))], part, 0)
+    theirs = yield from ctx.swap(own)
+    return received(_core.multiply_bits, own, theirs, part, lengths, ctx.first)
 
 
 def to_words(ctx: Context, bit: Array) -> Protocol[Array]:
     """The bit as a word: with a dealt bit r, d = bit ^ r is opened, and bit = d + (1 - 2d)·r."""
-    flat = bit.reshape(-1)
-    r, word = ctx.supply.take(BitWord(flat.size))
-    (d,) = yield from open_bits(ctx, flat ^ r)
-    return unmasked(ctx, d, word).reshape(bit.shape)
+    part = ctx.supply.packed(BitWord(bit.size))
+    own = _core.mask_bits([np.ascontiguousarray(bit).reshape(-1)], part, 0)
+    theirs = yield from ctx.swap(own)
+    words = received(_core.unmask_bits, own, theirs, part, bit.size, ctx.first)
+    return words.reshape(bit.shape)
 
 
 def scale(ctx: Context, bits: Array, x: Array, *, ring: int = 64) -> Protocol[Array]:
@@ -134,9 +139,9 @@ def scale(ctx: Context, bits: Array, x: Array, *, ring: int = 64) -> Protocol[Ar
 def _open_both(ctx: Context, bits: Array, words: Array, ring: int) -> Protocol[tuple[Array, Array]]:
     """Opens bits and words in one message, each part padded to bytes."""
     message = pack_bits(bits) + pack_words(words, ring)
-    received = yield ctx.to_all(message)
+    answers = yield ctx.to_all(message)
     border = -(-bits.size // 8)
-    for other in received.values():
+    for other in answers.values():
         bits = bits ^ unpack_bits(other[:border], bits.size).reshape(bits.shape)
         words = words + unpack_words(other[border:], words.size, ring).reshape(words.shape)
     return bits, words

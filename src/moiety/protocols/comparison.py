@@ -2,7 +2,8 @@
 
 The dealer deals each digit of r as a thermometer table, T[v] = [v < digit] for each v, shared by
 exclusive or. A party looks its shares up at the digits of the public c, so the tree of ANDs starts
-at digits and not at bits: fewer rounds and fewer bytes.
+at digits and not at bits: fewer rounds and fewer bytes. Tables, and the state of the tree, lie in
+rows of one bit of each element, so that a gate serves many elements at once.
 
 Source: Garay, Schoenmakers, Villegas (PKC 2007) for the tree; Catrina, de Hoogh (SCN 2010) for the
 masked opening; Ishai et al. (TCC 2013) for dealt truth tables, here one for each digit.
@@ -14,10 +15,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from moiety.protocols.additive import open_words
+from moiety import _core
+from moiety._core import Dealt
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol
-from moiety.protocols.boolean import BitTriples, products
+from moiety.protocols.boolean import BitTriples
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
+from moiety.ring import received
 
 DIGIT = 4
 """Bits of a digit: a table of 2^4 - 1 bits is dealt for each."""
@@ -42,6 +46,10 @@ class SignMask(Correlation):
         yield (r >> np.uint64(self.ring - 1)).astype(np.uint8)
         yield from tables(r, self.ring - 1, self.digit)
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        shape = (self.count, self.ring, self.ring - 1, self.digit)
+        return _core.deal_tables(first, second, 2, shape, top=True)
+
 
 def digits(bits: int, digit: int = DIGIT) -> list[tuple[int, int]]:
     """(first bit, width) of each digit, most significant first; the least may be narrower."""
@@ -50,16 +58,16 @@ def digits(bits: int, digit: int = DIGIT) -> list[tuple[int, int]]:
 
 
 def table_fields(count: int, bits: int, digit: int) -> tuple[Field, ...]:
-    """One field of tables per digit: 2^width - 1 bits each, since no digit exceeds 2^width - 1."""
-    return tuple(Field((count,), (1 << width) - 1, xor=True) for _, width in digits(bits, digit))
+    """One table per digit: 2^width - 1 rows, since no digit exceeds 2^width - 1."""
+    return tuple(bit_field((1 << width) - 1, count) for _, width in digits(bits, digit))
 
 
 def tables(r: Array, bits: int, digit: int) -> Iterator[Array]:
-    """For each digit of r the word whose bit v is [v < digit]: 2^digit - 1."""
-    one = np.uint64(1)
+    """For each digit of r the rows [v < digit], from v = 0 on."""
     for low, width in digits(bits, digit):
-        table = (one << (r >> np.uint64(low) & np.uint64((1 << width) - 1))) - one
-        yield table.astype(np.uint8) if width == 1 else table
+        place = r >> np.uint64(low) & np.uint64((1 << width) - 1)
+        rows = np.arange((1 << width) - 1, dtype=np.uint64)
+        yield (rows[:, np.newaxis] < place).astype(np.uint8)
 
 
 def level_sizes(leaves: int) -> list[int]:
@@ -89,47 +97,41 @@ def opened_bits(count: int, bits: int, digit: int = DIGIT) -> list[int]:
     return [(3 * pairs - 1) * count for pairs in level_sizes(len(digits(bits, digit)))]
 
 
+@dataclass(frozen=True, repr=False)
+class Opened:
+    """A masked word that was opened: the messages whose sum mod 2^ring it is."""
+
+    own: bytes
+    theirs: bytes
+    ring: int
+
+
 def below(
-    ctx: Context, c: Array, shares: Iterable[Array], bits: int, digit: int = DIGIT
+    ctx: Context, c: Opened, part: Dealt, field: int, shape: tuple[int, int, int]
 ) -> Protocol[Array]:
-    """Shares of [c < r] on the low `bits` bits, for public c and tables of r; no table: 0."""
-    less, equal = _lookup(ctx, c, shares, digits(bits, digit))
-    while len(less) > 1:
-        less, equal = yield from _merge(ctx, less, equal)
-    return less[0] if len(less) else np.zeros(c.shape, np.uint8)
+    """Shares of [c < r] on the low bits; `shape` is (count, low bits, bits of a digit).
 
-
-def _lookup(
-    ctx: Context, c: Array, shares: Iterable[Array], places: list[tuple[int, int]]
-) -> tuple[Array, Array]:
-    """Shares of [c < r] and [c = r] digit by digit, most significant first.
-
-    [c = r] = [c - 1 < r] ^ [c < r], and [-1 < r] = 1 is the bit that the first party shifts in.
-    Nobody needs [c = r] of the least significant digit, so `equal` has one row less.
+    The tables of r are the fields of `part` from number `field` on. No low bits: 0.
     """
-    less = np.empty((len(places), c.size), np.uint8)
-    equal = np.empty_like(less)
-    one, first = np.uint64(1), np.uint64(ctx.first)
-    for row, (table, (low, width)) in enumerate(zip(shares, places, strict=True)):
-        place = c >> np.uint64(low) & np.uint64((1 << width) - 1)
-        entries = (table.astype(np.uint64) << one | first) >> place
-        less[row] = entries >> one & one
-        equal[row] = (entries & one).astype(np.uint8) ^ less[row]
-    return less, equal[:-1]
+    state = yield from _compared(ctx, c, part, field, shape)
+    row = state[0] if len(state) > 1 else np.zeros_like(state[0])
+    return _core.spread_bits(row, shape[0])
 
 
-def _merge(ctx: Context, less: Array, equal: Array) -> Protocol[tuple[Array, Array]]:
-    """One level of the tree: less = less' ^ equal'·less'', equal = equal'·equal'' for each pair.
-
-    An odd digit out is the most significant: it passes unchanged.
-    """
-    odd, count = len(less) % 2, less.shape[1]
-    high, low = slice(odd, None, 2), slice(odd + 1, None, 2)
-    factors = [less[low].reshape(-1), equal[low].reshape(-1)]
-    found = yield from products(ctx, equal[high].reshape(-1), [f for f in factors if f.size])
-    merged = less[high] ^ found[0].reshape(-1, count)
-    both = found[1].reshape(-1, count) if len(found) > 1 else equal[:0]
-    return np.concatenate([less[:odd], merged]), np.concatenate([equal[:odd], both])
+def _compared(
+    ctx: Context, c: Opened, part: Dealt, field: int, shape: tuple[int, int, int]
+) -> Protocol[Array]:
+    """Rows of bits: shares of [c < r], unless there are no low bits; last the top bits of c."""
+    count, bits, digit = shape
+    state = received(
+        _core.look_up, c.own, c.theirs, part, field, (count, c.ring, bits, digit), ctx.first
+    )
+    for triples in tree_triples(count, bits, digit):
+        level = ctx.supply.packed(triples)
+        own = _core.mask_level(state, level, count)
+        theirs = yield from ctx.swap(own)
+        state = received(_core.merge_level, state, own, theirs, level, count, ctx.first)
+    return state
 
 
 def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Array]:
@@ -138,8 +140,12 @@ def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[
     c = x + r mod 2^ring is opened, so x = c - r, and its top bit is that of c, of r, and the
     borrow from the bits below: top(x) = top(c) ^ top(r) ^ [c < r on the low ring - 1 bits].
     """
-    r, top, *shares = ctx.supply.take(SignMask(x.size, ring, digit))
-    (c,) = yield from open_words(ctx, x + r, ring=ring)
-    borrow = yield from below(ctx, c, shares, ring - 1, digit)
-    sign: Array = top ^ borrow
-    return sign ^ (c >> np.uint64(ring - 1)).astype(np.uint8) if ctx.first else sign
+    part = ctx.supply.packed(SignMask(x.size, ring, digit))
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    opened = Opened(own, theirs, ring)
+    *borrow, top = yield from _compared(ctx, opened, part, 2, (x.size, ring - 1, digit))
+    sign = part.row(1, x.size)
+    for row in [*borrow, top] if ctx.first else borrow:
+        sign = sign ^ row
+    return _core.spread_bits(sign, x.size)

@@ -3,7 +3,8 @@
 A correlation declares its fields: some random (each party draws its share from its own seed),
 some that depend on them (party 0 draws its share, party 1 is sent the correction that makes the
 shares combine to the value). So party 0 needs a seed only, and party 1 a seed and corrections,
-packed to their true width. The dealer draws both parties' streams and never sees an input.
+packed to their true width. A common field is the exception: both parties are sent its value. The
+dealer draws both parties' streams and never sees an input.
 
 Source: Chameleon (Riazi et al., ASIACCS 2018) deals triples in this form.
 """
@@ -11,13 +12,15 @@ Source: Chameleon (Riazi et al., ASIACCS 2018) deals triples in this form.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from moiety.errors import MaterialError
-from moiety.ring import Stream, pack_bits, pack_words, unpack_bits, unpack_words
+from moiety._core import Dealt
+from moiety.errors import InternalError, MaterialError
+from moiety.ring import Stream, pack_bits, pack_words
 
 Array = np.ndarray[Any, Any]
 Shares = tuple[Array, ...]
@@ -27,13 +30,15 @@ Shares = tuple[Array, ...]
 class Field:
     """An array shared between two parties: by addition mod 2^bits, or by exclusive or.
 
-    `only` names the one party that holds all of it. A bit array (1 bit, xor) has dtype uint8.
+    `only` names the one party that holds all of it. A `common` field is sent to both parties in
+    full; it must look uniform to each. A bit array (1 bit, xor) has dtype uint8.
     """
 
     shape: tuple[int, ...]
     bits: int = 64
     xor: bool = False
     only: int | None = None
+    common: bool = False
 
     @property
     def size(self) -> int:
@@ -47,12 +52,13 @@ class Field:
 
     def draw(self, stream: Stream) -> Array:
         """A uniform field."""
+        return self.read(stream.part([(self.size, False)]), 0)
+
+    def read(self, part: Dealt, index: int) -> Array:
+        """This field as number `index` of a party's part."""
         count = prod(self.shape)
-        if self.is_bits:
-            return unpack_bits(stream.bytes(-(-count // 8)), count, strict=False).reshape(
-                self.shape
-            )
-        return self.reduce(stream.words(count)).reshape(self.shape)
+        flat = part.bits(index, count) if self.is_bits else part.words(index, count, self.bits)
+        return flat.reshape(self.shape)
 
     def reduce(self, x: Array) -> Array:
         """The value of x mod 2^bits."""
@@ -65,20 +71,14 @@ class Field:
         return a ^ b if self.xor else self.reduce(a + b)
 
     def correction(self, value: Array, share: Array) -> bytes:
-        """What makes `share` combine to `value`, packed."""
-        missing: Array = value ^ share if self.xor else value - share
+        """What makes `share` combine to `value`, packed; a common field is its own correction."""
+        missing: Array = value if self.common else value ^ share if self.xor else value - share
         return pack_bits(missing) if self.is_bits else pack_words(missing, self.bits)
 
-    def parse(self, data: bytes) -> Array:
-        """The share in a packed correction."""
-        count = prod(self.shape)
-        flat = unpack_bits(data, count) if self.is_bits else unpack_words(data, count, self.bits)
-        return flat.reshape(self.shape)
 
-
-def bit_field(*shape: int, only: int | None = None) -> Field:
+def bit_field(*shape: int, only: int | None = None, common: bool = False) -> Field:
     """A field of bits."""
-    return Field(shape, bits=1, xor=True, only=only)
+    return Field(shape, bits=1, xor=True, only=only, common=common)
 
 
 class Correlation(ABC):
@@ -90,7 +90,7 @@ class Correlation(ABC):
 
     @abstractmethod
     def _dependent(self) -> tuple[Field, ...]:
-        """The fields that follow from the random ones."""
+        """The fields that follow from the random ones; common ones last."""
 
     @abstractmethod
     def _values(self, *random: Array) -> Iterable[Array]:
@@ -100,56 +100,107 @@ class Correlation(ABC):
         """The bits of each field that party 1 is sent."""
         return tuple(field.size for field in self._dependent())
 
-    def size(self) -> int:
-        """The bytes that party 1 is sent."""
-        return sum(-(-bits // 8) for bits in self.corrections())
+    def common(self) -> tuple[int, ...]:
+        """The bits of each field that party 0 is sent too."""
+        return tuple(field.size for field in self._dependent() if field.common)
+
+    def size(self, party: int = 1) -> int:
+        """The bytes that a party is sent; party 0's are the last of party 1's."""
+        return sum(-(-bits // 8) for bits in (self.corrections() if party else self.common()))
 
     def deal(self, streams: tuple[Stream, Stream]) -> bytes:
         """The corrections for party 1."""
-        shares = [self._draw(party, stream) for party, stream in enumerate(streams)]
+        first, second = (
+            stream.part(_layout(self, party, dealer=True)) for party, stream in enumerate(streams)
+        )
+        return self._correct(first, second)
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        """The corrections, from what the parties draw; a subclass may know a faster way."""
         random = [
-            field.combine(*pair) for field, *pair in zip(self._random(), *shares, strict=True)
+            field.combine(
+                *(_read(field, part, index, party) for party, part in enumerate((first, second)))
+            )
+            for index, field in enumerate(self._random())
         ]
-        packed = []
-        for field, value in zip(self._dependent(), self._values(*random), strict=True):
-            packed.append(field.correction(value, field.draw(streams[0])))
+        packed, begin = [], len(random)
+        values = self._values(*random)
+        for index, (field, value) in enumerate(zip(self._dependent(), values, strict=True), begin):
+            share = value if field.common else field.read(first, index)
+            packed.append(field.correction(value, share))
         return b"".join(packed)
 
-    def take(self, party: int, stream: Stream, corrections: bytes) -> Shares:
-        """A party's shares of every field, random ones first; empty where it holds nothing."""
-        own = self._draw(party, stream)
-        if party == 0:
-            return own + tuple(field.draw(stream) for field in self._dependent())
-        begin, parsed = 0, []
-        for field in self._dependent():
-            end = begin + -(-field.size // 8)
-            parsed.append(field.parse(corrections[begin:end]))
-            begin = end
-        return own + tuple(parsed)
+    def take(self, party: int, stream: Stream, corrections: bytes, begin: int = 0) -> "Part":
+        """A party's part; what it was sent for it is in `corrections` from byte `begin` on."""
+        return Part(self, party, stream.part(_layout(self, party), corrections, begin))
 
-    def _draw(self, party: int, stream: Stream) -> Shares:
-        nothing = np.empty(0, np.uint64)
+
+@lru_cache(maxsize=4096)
+def _layout(
+    correlation: Correlation, party: int, *, dealer: bool = False
+) -> list[tuple[int, bool]]:
+    """The bits of each field in a party's part, and whether they are sent to it.
+
+    To the dealer nothing is sent: it leaves out what is not drawn.
+    """
+    fields = [
+        (field.size if field.only in (None, party) else 0, False) for field in correlation._random()
+    ]
+    for field in correlation._dependent():
+        sent = party == 1 or field.common
+        fields.append((0, False) if sent and dealer else (field.size, sent))
+    return fields
+
+
+def _read(field: Field, part: Dealt, index: int, party: int) -> Array:
+    """A random field in a party's part; empty where the party holds nothing."""
+    return field.read(part, index) if field.only in (None, party) else np.empty(0, np.uint64)
+
+
+class Part:
+    """One party's part of a correlation: packed; its arrays are made when they are asked for."""
+
+    def __init__(self, correlation: Correlation, party: int, packed: Dealt) -> None:
+        self.packed = packed
+        self._correlation, self._party = correlation, party
+
+    def arrays(self) -> Shares:
+        """This party's share of every field, random ones first; empty where it holds nothing."""
+        fields = self._correlation._random() + self._correlation._dependent()
         return tuple(
-            field.draw(stream) if field.only in (None, party) else nothing
-            for field in self._random()
+            _read(field, self.packed, index, self._party) for index, field in enumerate(fields)
         )
+
+    def __repr__(self) -> str:
+        return f"Part({self._correlation}, party {self._party})"
 
 
 class Supply:
     """The correlations of one step, in the order of its bill; each is taken once."""
 
-    def __init__(self, shares: Iterable[tuple[Correlation, Shares]]) -> None:
-        self._shares: Iterator[tuple[Correlation, Shares]] = iter(shares)
+    def __init__(self, parts: Iterable[tuple[Correlation, Part | Shares]]) -> None:
+        self._parts: Iterator[tuple[Correlation, Part | Shares]] = iter(parts)
 
     def take(self, wanted: Correlation) -> Shares:
         """This party's share of the next correlation, which must be the wanted one."""
-        dealt, share = next(self._shares, (None, ()))
+        part = self._next(wanted)
+        return part.arrays() if isinstance(part, Part) else part
+
+    def packed(self, wanted: Correlation) -> Dealt:
+        """The same, packed, for kernels that make what they use."""
+        part = self._next(wanted)
+        if not isinstance(part, Part):
+            raise InternalError(f"arrays were supplied for {wanted}, not a part")
+        return part.packed
+
+    def _next(self, wanted: Correlation) -> Part | Shares:
+        dealt, part = next(self._parts, (None, ()))
         if dealt != wanted:
             raise MaterialError(f"a step asks for {wanted} where its bill has {dealt}")
-        return share
+        return part
 
     def finish(self) -> None:
         """Refuses to leave correlations of the bill unspent."""
-        left = next(self._shares, None)
+        left = next(self._parts, None)
         if left is not None:
             raise MaterialError(f"a step ended with {left[0]} unspent")

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moiety.protocols.additive import open_words
+from moiety import _core
+from moiety._core import Dealt
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import to_words
-from moiety.protocols.comparison import DIGIT, below, table_fields, tables
+from moiety.protocols.comparison import DIGIT, Opened, below, table_fields, tables
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
-from moiety.ring import pack_bits, unpack_bits
+from moiety.ring import received
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,17 @@ class FloorMask(Correlation):
         yield r >> np.uint64(self.ring - 1)
         yield from tables(r, self.shift, self.digit)
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        words = b"".join(self._corrections_of_words(first, second))
+        shape = (self.count, self.ring, self.shift, self.digit)
+        return words + _core.deal_tables(first, second, 3, shape, top=False)
+
+    def _corrections_of_words(self, first: Dealt, second: Dealt) -> Iterable[bytes]:
+        (mask,), (high, top, *_) = self._random(), self._dependent()
+        r = mask.combine(mask.read(first, 0), mask.read(second, 0))
+        yield high.correction(r >> np.uint64(self.shift), high.read(first, 1))
+        yield top.correction(r >> np.uint64(self.ring - 1), top.read(first, 2))
+
 
 def floor(ctx: Context, x: Array, ring: int, shift: int, digit: int = DIGIT) -> Protocol[Array]:
     """Shares of ⌊x / 2^shift⌋ for flat x with |x| < 2^(ring-2); exact.
@@ -47,13 +60,16 @@ def floor(ctx: Context, x: Array, ring: int, shift: int, digit: int = DIGIT) -> 
     bit of r is 1 and that of c is 0. So
     ⌊x' / 2^shift⌋ = (c >> shift) - (r >> shift) - [c < r on the low bits] + 2^(ring-shift)·[wrap].
     """
-    r, high, top, *shares = ctx.supply.take(FloorMask(x.size, ring, shift, digit))
-    offset = np.uint64(1 << (ring - 2)) if ctx.first else np.uint64(0)
-    (c,) = yield from open_words(ctx, x + offset + r, ring=ring)
-    low = yield from below(ctx, c, shares, shift, digit)
+    part = ctx.supply.packed(FloorMask(x.size, ring, shift, digit))
+    offset = 1 << (ring - 2) if ctx.first else 0
+    own = _core.mask_words([masked(x)], part, 0, ring, offset=offset)
+    theirs = yield from ctx.swap(own)
+    low = yield from below(ctx, Opened(own, theirs, ring), part, 3, (x.size, shift, digit))
     borrow = yield from to_words(ctx, low)
+    c = received(_core.opened_words, own, theirs, x.size, ring) & np.uint64((1 << ring) - 1)
+    top = part.words(2, x.size, 64 - ring + shift)
     wrap = np.where(c >> np.uint64(ring - 1), np.uint64(0), top << np.uint64(ring - shift))
-    y: Array = wrap - high - borrow
+    y: Array = wrap - part.words(1, x.size, 64) - borrow
     return y + (c >> np.uint64(shift)) - np.uint64(1 << (ring - 2 - shift)) if ctx.first else y
 
 
@@ -87,26 +103,7 @@ def approximate(ctx: Context, x: Array, shift: int) -> Protocol[Array]:
 
     Source: Guo et al., USENIX Security 2025 (ePrint 2025/200), with a dealer in place of OT.
     """
-    a, b, product = ctx.supply.take(WrapProduct(x.size, shift))
-    mine = a if ctx.first else b
-    share = x + np.uint64(1 << 62) if ctx.first else x
-    opened = (share >> np.uint64(63)).astype(np.uint8) ^ np.uint8(1) ^ mine
-    received = yield ctx.to_all(pack_bits(opened))
-    (peer,) = ctx.peers
-    theirs = unpack_bits(received[peer], x.size)
-    both = _both_clear(ctx, opened, theirs, mine, product)
-    y = (share >> np.uint64(shift)) + (both << np.uint64(64 - shift))
-    # minus 2^(64-shift) for the wrap, minus the offset, plus 1 for the carry
-    public = (1 << 64) + 1 - (1 << (64 - shift)) - (1 << (62 - shift))
-    return y + np.uint64(public % (1 << 64)) if ctx.first else y
-
-
-def _both_clear(ctx: Context, opened: Array, theirs: Array, mine: Array, product: Array) -> Array:
-    """Shares of p·q = (a ^ d)·(b ^ e): a·b, a - a·b, b - a·b or 1 - a - b + a·b by d and e.
-
-    `opened` is this party's d or e, `theirs` the other's, `mine` its a or b.
-    """
-    known, constant = mine.astype(np.uint64), np.uint64(ctx.first)
-    kept = np.where(theirs, known - product, product)
-    negated = np.where(theirs, constant - known + product, np.negative(product))
-    return np.where(opened, negated, kept)
+    part, flat = ctx.supply.packed(WrapProduct(x.size, shift)), masked(x)
+    own = _core.mask_tops(flat, part, ctx.party, (1 << 62) if ctx.first else 0)
+    theirs = yield from ctx.swap(own)
+    return received(_core.truncate_words, flat, own, theirs, part, shift, ctx.first)

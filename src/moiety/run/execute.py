@@ -1,80 +1,113 @@
-"""One party's run of a program: a generator, so that a twin or a session can drive it."""
+"""One party's run of a plan: a generator, so that a twin or a session can drive it."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import Array, Operand
-from moiety.lang.program import Constant, Input, Level, Program, Step, checked
+from moiety.lang.program import Constant, Input, checked
 from moiety.lang.types import BIT, WORD_BITS, Private, Shared, Type
-from moiety.protocols.base import Context, Protocol, together
+from moiety.ops.convert import share
+from moiety.plan.plan import Plan, Planned
+from moiety.plan.schedule import Level
+from moiety.protocols.base import Context, Protocol, Tick, joint, parts
+from moiety.protocols.correlations import Supply
 from moiety.run.dealing import Material
 
 
 class Execution:
-    """The values that one party holds while it runs a program, level by level.
+    """The values that one party holds while it runs a plan, level by level.
 
     Once the inputs have been checked, the material is spent, whatever happens next.
     """
 
     def __init__(
-        self,
-        program: Program,
-        party: int,
-        inputs: Mapping[str, Array],
-        material: Material,
+        self, plan: Plan, party: int, inputs: Mapping[str, Array], material: Material
     ) -> None:
-        self.program, self.party = program, party
+        self.plan, self.party = plan, party
         self.values: dict[int, Operand] = {}
-        for index, node in enumerate(program.nodes):
+        self._running: dict[int, Protocol[Any]] = {}
+        self._ticks: dict[int, Tick] = {}
+        for index, node in enumerate(plan.nodes):
             if isinstance(node, Constant):
                 self.values[index] = Operand(node.type, node.data)
             elif isinstance(node, Input):
                 self.values[index] = Operand(node.type, self._input(node, inputs))
-        self.supplies = material.spend(program, party)
+        self.supplies = material.spend(plan, party)
 
     def run(self) -> Protocol[dict[str, Array]]:
         """All levels; the outputs that this party holds."""
-        for level in self.program.levels:
+        for level in self.plan.levels:
             yield from self.level(level)
         return self.outputs()
 
     def level(self, level: Level) -> Protocol[None]:
-        """One level: the interactive steps share rounds, then the local ones run."""
-        results = yield from together(*map(self._protocol, level.interactive))
-        for index, data in zip(level.interactive, results, strict=True):
-            self._keep(index, data)
+        """One level: in each round what all steps under way send is one message per peer."""
+        for index in level.interactive:
+            if index not in self._running:
+                self._begin(index)
+        for _ in level.cost.rounds:
+            ticks = [self._ticks.pop(index) for index in level.interactive]
+            received = yield joint(ticks)
+            for index, part in zip(level.interactive, parts(ticks, received), strict=True):
+                self._advance(index, part)
         for index in level.local:
-            step = self._step(index)
-            self._keep(index, self._call(index, step))
+            self._keep(index, self._call(index, self._step(index)))
 
     def outputs(self) -> dict[str, Array]:
         """By name, the outputs that this party holds: revealed to it, or its shares."""
-        held = {name: self.values[index].data for name, index in self.program.outputs.items()}
+        held = {name: self._value(index).data for name, index in self.plan.outputs.items()}
         return {name: data for name, data in held.items() if data is not None}
 
-    def _protocol(self, index: int) -> Protocol[Any]:
-        supply = self.supplies[index]
-        result = yield from self._call(index, self._step(index))
-        supply.finish()
-        return result
+    def _begin(self, index: int) -> None:
+        self._running[index] = self._call(index, self._step(index))
+        self._advance(index, None)
 
-    def _call(self, index: int, step: Step) -> Any:
+    def _advance(self, index: int, received: Mapping[int, bytes] | None) -> None:
+        """Resumes a step; it waits at its next tick, or its result is kept."""
+        if index not in self._running:
+            raise InternalError(f"%{index} ended before its predicted last round")
+        try:
+            with np.errstate(over="ignore"):
+                tick = self._running[index].send(received)  # type: ignore[arg-type]
+            self._ticks[index] = tick
+        except StopIteration as end:
+            del self._running[index]
+            self.supplies[index].finish()
+            self._keep(index, end.value)
+
+    def _call(self, index: int, step: Planned) -> Any:
         ctx = Context(self.party, self.supplies[index])
-        operands = [self.values[i] for i in step.operands]
-        return step.way.body(ctx, *operands, **step.parameters)
+        pairs = zip(step.operands, step.types, strict=True)
+        operands = [self._taken(self._value(i), type) for i, type in pairs]
+        with np.errstate(over="ignore"):
+            return step.way.body(ctx, *operands, **step.parameters)
 
-    def _step(self, index: int) -> Step:
-        node = self.program.nodes[index]
-        if not isinstance(node, Step):
+    def _value(self, index: int) -> Operand:
+        if index not in self.values:
+            raise InternalError(f"%{index} takes more rounds than its price says")
+        return self.values[index]
+
+    def _taken(self, value: Operand, type: Type) -> Operand:
+        """The value as a way takes it: as it is held, or as shares."""
+        if value.type.owner == type.owner:
+            return value
+        (way,) = share.ways
+        return Operand(type, way.body(Context(self.party, Supply(())), value))
+
+    def _step(self, index: int) -> Planned:
+        node = self.plan.nodes[index]
+        if not isinstance(node, Planned):
             raise InternalError(f"%{index} is not a step")
         return node
 
     def _keep(self, index: int, data: Array | None) -> None:
-        type = self.program.nodes[index].type
+        type = self.plan.nodes[index].type
         if data is not None and data.shape != type.shape:
             raise InternalError(f"%{index} has shape {data.shape}, not that of {type}")
-        self.values[index] = Operand(type, data)
+        self.values[index] = Operand(type, None if data is None else np.asarray(data))
 
     def _input(self, node: Input, inputs: Mapping[str, Array]) -> Array | None:
         if isinstance(node.type.owner, Private) and node.type.owner.party != self.party:

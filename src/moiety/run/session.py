@@ -1,4 +1,4 @@
-"""Drives one party's side of programs and protocols over a channel, and keeps the ledger."""
+"""Drives one party's side of plans and protocols over a channel, and keeps the ledger."""
 
 import hashlib
 import time
@@ -8,7 +8,8 @@ from typing import TypeVar
 from moiety.errors import MaterialError, PeerMisbehaved, PolicyRefused
 from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import Array
-from moiety.lang.program import Level, Program
+from moiety.plan.plan import Plan
+from moiety.plan.schedule import Level
 from moiety.protocols import intersection
 from moiety.protocols.base import Protocol, Received, Tick
 from moiety.protocols.intersection import Alignment, Limits
@@ -40,7 +41,7 @@ class Session:
 
     def run(
         self,
-        program: Program,
+        plan: Plan,
         inputs: Mapping[str, Array],
         material: Material,
         *,
@@ -50,21 +51,21 @@ class Session:
     ) -> dict[str, Array]:
         """The outputs that this party holds.
 
-        Before anything that depends on an input is sent: the program may reveal to `receivers`
-        only, the material is spent, and the peer shows the same program, the same `about` (what
+        Before anything that depends on an input is sent: the plan may reveal to `receivers`
+        only, the material is spent, and the peer shows the same plan, the same `about` (what
         both mean to compute on) and the same lot; then `agreed` is called.
         """
-        strangers = program.receivers - set(receivers)
+        strangers = plan.receivers - set(receivers)
         if strangers:
-            raise PolicyRefused(f"the program reveals to parties {sorted(strangers)}, unpermitted")
+            raise PolicyRefused(f"the plan reveals to parties {sorted(strangers)}, unpermitted")
         if material.lot in self._lots:
             raise MaterialError("this lot of correlated randomness was used before in this session")
-        execution = Execution(program, self.party, inputs, material)
+        execution = Execution(plan, self.party, inputs, material)
         self._lots.add(material.lot)
-        self._meet(hashlib.sha256(program.hash + about).digest(), material)
+        self._meet(hashlib.sha256(plan.hash + about).digest(), material)
         agreed()
-        for level in program.levels:
-            self._level(program, execution, level)
+        for level in plan.levels:
+            self._level(plan, execution, level)
         return execution.outputs()
 
     def intersect(
@@ -123,13 +124,13 @@ class Session:
         greeting = Cost((both_ways(8 * (HASH + LOT)),))
         theirs = self.drive(
             self._greet(purpose + material.lot),
-            step="agree on program and lot",
+            step="agree on plan and lot",
             way="compare hashes",
             predict=lambda _: greeting,
         )
         if theirs[:HASH] != purpose:
             raise PeerMisbehaved(
-                f"{self.channel.peer} is about to run another program than ours, or on other rows",
+                f"{self.channel.peer} is about to run another plan than ours, or on other rows",
                 hint="compare the job's hash and the version of moiety on both sides",
             )
         if theirs[HASH:] != material.lot:
@@ -139,8 +140,8 @@ class Session:
         received = yield Tick({self.peer: message}, {self.peer: len(message)})
         return received[self.peer]
 
-    def _level(self, program: Program, execution: Execution, level: Level) -> None:
-        steps = [step for index, step in program.steps() if index in level.interactive]
+    def _level(self, plan: Plan, execution: Execution, level: Level) -> None:
+        steps = [step for index, step in plan.steps() if index in level.interactive]
         self.drive(
             execution.level(level),
             step=counted([step.primitive.name for step in steps]) or "prepare",

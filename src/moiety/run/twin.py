@@ -15,6 +15,8 @@ from moiety.lang.cost import Cost, Link
 from moiety.lang.primitive import Array, Example, Primitive, Way
 from moiety.lang.program import Input, Program, Step
 from moiety.lang.types import BIT, SHARED, Private
+from moiety.plan.candidates import Candidate, assemble
+from moiety.plan.plan import Plan
 from moiety.protocols.base import Protocol, Tick
 from moiety.ring import derive
 from moiety.run import dealing
@@ -86,19 +88,21 @@ def _inbox(party: int, tick: Tick, messages: Messages) -> dict[int, bytes]:
     return inbox
 
 
-def alone(primitive: Primitive, way: Way, example: Example, *, copies: int = 1) -> Program:
-    """The program of one way of one primitive; copies of the step are independent."""
+def alone(primitive: Primitive, way: Way, example: Example, *, copies: int = 1) -> Plan:
+    """The plan of one way of one primitive; copies of the step are independent."""
     inputs = [Input(f"x{index}", type) for index, type in enumerate(example.types)]
     result = primitive.rule(*example.types, **example.parameters)
-    step = Step(primitive, way, tuple(range(len(inputs))), example.parameters, result)
+    step = Step(primitive, tuple(range(len(inputs))), example.parameters, result)
     outputs = {f"y{copy}": len(inputs) + copy for copy in range(copies)}
-    return Program(way.profile, (*inputs, *[step] * copies), outputs)
+    program = Program((*inputs, *[step] * copies), outputs)
+    choice = Candidate(way, example.types, way.price(example.types, example.parameters))
+    return assemble(program, way.profile, {index: choice for index, _ in program.steps()})
 
 
-def split(program: Program, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], ...]:
+def split(plan: Plan | Program, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], ...]:
     """What each party brings: its own inputs in the clear, and random shares of shared ones."""
     brought: tuple[dict[str, Array], ...] = ({}, {})
-    for name, type in program.inputs.items():
+    for name, type in plan.inputs.items():
         data = inputs[name]
         if isinstance(type.owner, Private):
             brought[type.owner.party][name] = data
@@ -116,21 +120,19 @@ def _uniform(like: Array) -> Array:
     return uniform.reshape(like.shape)
 
 
-def deal(program: Program, seed: bytes) -> tuple[Material, Material]:
+def deal(plan: Plan, seed: bytes) -> tuple[Material, Material]:
     """Material that depends on `seed` only, so that a run can be replayed."""
     return dealing.parts(
-        program, derive(seed, b"lot"), (derive(seed, b"party 0"), derive(seed, b"party 1"))
+        plan, derive(seed, b"lot"), (derive(seed, b"party 0"), derive(seed, b"party 1"))
     )
 
 
 def run(
-    program: Program,
+    plan: Plan,
     brought: Sequence[Mapping[str, Array]],
     material: tuple[Material, Material] | None = None,
 ) -> Transcript:
-    """Runs a program with what each party brings; without material, a fresh lot is dealt."""
-    lots = material or dealing.deal(program)
-    executions = [
-        Execution(program, party, brought[party], lots[party]) for party in range(PARTIES)
-    ]
+    """Runs a plan with what each party brings; without material, a fresh lot is dealt."""
+    lots = material or dealing.deal(plan)
+    executions = [Execution(plan, party, brought[party], lots[party]) for party in range(PARTIES)]
     return lockstep([execution.run() for execution in executions])

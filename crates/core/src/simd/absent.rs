@@ -1,10 +1,19 @@
 //! Processors for which this crate has no inner loops of its own.
 
 use crate::Features;
+use crate::planes;
 use crate::ring::Kernels;
 
 pub(crate) fn kernels(_: Features) -> Kernels {
     Kernels::PORTABLE
+}
+
+pub(crate) fn plane_kernels(_: Features) -> planes::Kernels {
+    planes::Kernels::PORTABLE
+}
+
+pub(crate) fn widest<R>(_: Features, work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// Never exists.

@@ -5,9 +5,15 @@ mod keystream;
 #[cfg(target_arch = "x86_64")]
 mod matrix;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use self::{keystream::WideAes, matrix::kernels};
+mod rows;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::{
+    keystream::WideAes,
+    matrix::kernels,
+    rows::{plane_kernels, widest},
+};
 
 #[cfg(not(target_arch = "x86_64"))]
 mod absent;
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) use self::absent::{WideAes, kernels};
+pub(crate) use self::absent::{WideAes, kernels, plane_kernels, widest};

@@ -1,0 +1,220 @@
+//! One party's part of a correlation, packed: drawn from a keystream, or sent by the dealer.
+//!
+//! Kernels read it by field and in chunks, so that masks are made where they are used.
+
+use crate::bits::{check_padding, read_bits, unpack_groups};
+use crate::keys::StreamKey;
+use crate::prg::Prg;
+use crate::{Error, Features};
+
+/// Words that a kernel treats together: they stay in the first cache.
+pub(crate) const CHUNK: usize = 2048;
+
+/// One party's part: where each of its fields begins, and what it is read from.
+pub struct Dealt<B> {
+    prg: Prg,
+    stream: u64,
+    sent: B,
+    fields: Vec<Place>,
+    end: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    at: u64,
+    bits: usize,
+    sent: bool,
+}
+
+/// Where a party's part is drawn from.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// The key of the party's streams.
+    pub key: &'a StreamKey,
+    /// The stream of this correlation.
+    pub stream: u64,
+    /// The first byte.
+    pub offset: u64,
+}
+
+impl<B: AsRef<[u8]>> Dealt<B> {
+    /// The part with fields of so many bits, each of which begins on a byte.
+    ///
+    /// A field that was sent is read from the corrections, from byte `begin` on; any other is drawn.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the corrections are too short; [`Error::TrailingBits`] if the padding of
+    /// a field of them is set; [`Error::StreamEnd`].
+    pub fn new(
+        origin: Origin<'_>,
+        fields: &[(usize, bool)],
+        (corrections, begin): (B, usize),
+        features: Features,
+    ) -> Result<Self, Error> {
+        let (mut end, mut at) = (origin.offset, begin);
+        let mut places = Vec::with_capacity(fields.len());
+        for &(bits, sent) in fields {
+            let bytes = bits.div_ceil(8);
+            if !sent {
+                places.push(Place { at: end, bits, sent });
+                end = end.checked_add(bytes as u64).ok_or(Error::StreamEnd)?;
+                continue;
+            }
+            let (data, due) = (corrections.as_ref(), at.saturating_add(bytes));
+            let data = data.get(at..due).ok_or(Error::Length("corrections", due, data.len()))?;
+            check_padding(data, bits)?;
+            places.push(Place { at: at as u64, bits, sent });
+            at = due;
+        }
+        let prg = Prg::new(origin.key, features);
+        Ok(Self { prg, stream: origin.stream, sent: corrections, fields: places, end })
+    }
+
+    /// The first byte of the stream that is not drawn.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The fields from number `first` on, of words of so many bits each.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there are fewer fields, or one has another size.
+    pub fn shares<const N: usize>(
+        &self,
+        first: usize,
+        sizes: [(usize, u32); N],
+    ) -> Result<[Share<'_>; N], Error> {
+        let empty = Share { source: Source::Sent(&[]), bits: 1 };
+        let mut shares = [empty; N];
+        for (index, (share, (count, bits))) in shares.iter_mut().zip(sizes).enumerate() {
+            *share = self.share(first + index, count, bits)?;
+        }
+        Ok(shares)
+    }
+
+    /// A field of `count` words of `bits` bits.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there is no such field, or it has another size.
+    pub fn share(&self, field: usize, count: usize, bits: u32) -> Result<Share<'_>, Error> {
+        let place =
+            self.fields.get(field).ok_or(Error::Length("fields", field + 1, self.fields.len()))?;
+        if count.checked_mul(bits as usize) != Some(place.bits) {
+            return Err(Error::Length("bits of a field", count * bits as usize, place.bits));
+        }
+        Ok(Share { source: self.source(*place), bits })
+    }
+
+    fn source(&self, place: Place) -> Source<'_> {
+        if place.sent {
+            let at = usize::try_from(place.at).unwrap_or(usize::MAX);
+            return Source::Sent(&self.sent.as_ref()[at..at + place.bits.div_ceil(8)]);
+        }
+        Source::Drawn { prg: &self.prg, stream: self.stream, at: place.at }
+    }
+}
+
+/// A packed array of words, read in chunks.
+#[derive(Clone, Copy)]
+pub struct Share<'a> {
+    source: Source<'a>,
+    bits: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Drawn { prg: &'a Prg, stream: u64, at: u64 },
+    Sent(&'a [u8]),
+}
+
+impl Source<'_> {
+    fn read(self, first: usize, out: &mut [u8]) {
+        match self {
+            Self::Drawn { prg, stream, at } => prg.produce(stream, at + first as u64, out),
+            Self::Sent(data) => out.copy_from_slice(&data[first..first + out.len()]),
+        }
+    }
+}
+
+impl<'a> Share<'a> {
+    /// A message of `count` words of `bits` bits.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and [`Error::TrailingBits`] as [`crate::bits::unpack`].
+    pub fn message(data: &'a [u8], count: usize, bits: u32) -> Result<Self, Error> {
+        let length = crate::bits::packed_len(count, bits)?;
+        if data.len() != length {
+            return Err(Error::Length("message", length, data.len()));
+        }
+        check_padding(data, count * bits as usize)?;
+        Ok(Self { source: Source::Sent(data), bits })
+    }
+
+    /// Writes all words to `out`.
+    pub fn write_words(self, out: &mut [u64]) {
+        let mut scratch = Scratch::default();
+        for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
+            self.words(index * CHUNK, chunk, &mut scratch);
+        }
+    }
+
+    /// The first `count` bits as a row, padded with zeros.
+    #[must_use]
+    pub fn row(self, count: usize) -> Vec<u64> {
+        let mut row = vec![0; count.div_ceil(64)];
+        self.bits(0, count, &mut row, &mut Scratch::default());
+        if let (spare @ 1.., Some(last)) = (count % 64, row.last_mut()) {
+            *last &= u64::MAX >> (64 - spare);
+        }
+        row
+    }
+
+    /// Writes the words from number `first` on to `out`.
+    pub(crate) fn words(self, first: usize, out: &mut [u64], scratch: &mut Scratch) {
+        let bits = self.bits as usize;
+        let lead = first % 8;
+        if lead > 0 {
+            let mut group = [0; 8];
+            let head = out.len().min(8 - lead);
+            self.words(first - lead, &mut group[..lead + head], scratch);
+            out[..head].copy_from_slice(&group[lead..lead + head]);
+            return if out.len() > head {
+                self.words(first + head, &mut out[head..], scratch);
+            };
+        }
+        let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
+        match self.source {
+            Source::Sent(data) => unpack_groups(&data[begin..begin + length], self.bits, out),
+            Source::Drawn { .. } => {
+                let bytes = scratch.bytes(length);
+                self.source.read(begin, bytes);
+                unpack_groups(bytes, self.bits, out);
+            }
+        }
+    }
+
+    /// Writes the `count` bits from number `first` on to `out`; later bits of it are undefined.
+    pub(crate) fn bits(self, first: usize, count: usize, out: &mut [u64], scratch: &mut Scratch) {
+        match self.source {
+            Source::Sent(data) => read_bits(data, first, count, out),
+            Source::Drawn { .. } => {
+                let bytes = scratch.bytes((first % 8 + count).div_ceil(8));
+                self.source.read(first / 8, bytes);
+                read_bits(bytes, first % 8, count, out);
+            }
+        }
+    }
+}
+
+/// Bytes between a keystream and the words made from it; kept from chunk to chunk.
+#[derive(Default)]
+pub(crate) struct Scratch(Vec<u8>);
+
+impl Scratch {
+    fn bytes(&mut self, length: usize) -> &mut [u8] {
+        if self.0.len() < length {
+            self.0.resize(length, 0);
+        }
+        &mut self.0[..length]
+    }
+}

@@ -1,0 +1,181 @@
+//! One tick of a protocol on shared bits, which a caller holds as bytes of 0 and 1.
+
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
+use crate::bits::{pack_groups, packed_len, write_bits};
+use crate::dealt::{CHUNK, Scratch, Share};
+use crate::products::{Buffers, both};
+use crate::{Error, Features, simd};
+
+/// At most 64 bits as one word.
+#[inline(always)]
+fn gather(bits: &[u8]) -> u64 {
+    bits.iter().enumerate().fold(0, |word, (i, bit)| word | u64::from(bit & 1) << i)
+}
+
+/// The bits of `words` as bytes.
+pub fn spread(words: &[u64], out: &mut [u8], features: Features) {
+    simd::widest(features, || {
+        for (word, bytes) in words.iter().zip(out.chunks_mut(64)) {
+            spread_word(*word, bytes);
+        }
+    });
+}
+
+#[inline(always)]
+fn spread_word(word: u64, bytes: &mut [u8]) {
+    let octets = word.to_le_bytes();
+    for (octet, bytes) in octets.iter().zip(bytes.chunks_mut(8)) {
+        // Copies of the octet, one bit of each kept, and moved to the bottom.
+        let kept = u64::from(*octet).wrapping_mul(0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+        let any = (kept & 0x7f7f_7f7f_7f7f_7f7f).wrapping_add(0x7f7f_7f7f_7f7f_7f7f) | kept;
+        let bits = (any >> 7 & 0x0101_0101_0101_0101).to_le_bytes();
+        bytes.copy_from_slice(&bits[..bytes.len()]);
+    }
+}
+
+/// Writes the masked bits of all parts, each with a share of masks, to `out`, of zeros.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many bits.
+pub fn mask_bits(
+    parts: &[&[u8]],
+    masks: &[Share<'_>],
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    let count = parts.iter().map(|part| part.len()).sum::<usize>();
+    if out.len() != count.div_ceil(8) || parts.len() != masks.len() {
+        return Err(Error::Length("message", count.div_ceil(8), out.len()));
+    }
+    let (mut scratch, mut line, mut at) = (Scratch::default(), vec![0; CHUNK], 0);
+    for (part, share) in parts.iter().zip(masks) {
+        for (index, bits) in part.chunks(64 * CHUNK).enumerate() {
+            share.bits(index * 64 * CHUNK, bits.len(), &mut line, &mut scratch);
+            simd::widest(features, || {
+                for (word, bits) in line.iter_mut().zip(bits.chunks(64)) {
+                    *word ^= gather(bits);
+                }
+            });
+            write_bits(out, at, bits.len(), &line);
+            at += bits.len();
+        }
+    }
+    Ok(())
+}
+
+/// One product of bits: its number, so that its rows are found, and its masks and shares.
+#[derive(Clone, Copy)]
+pub struct Factors<'a> {
+    /// The shared factor's masks.
+    pub a: Share<'a>,
+    /// The other factor's masks.
+    pub b: Share<'a>,
+    /// Shares of a · b.
+    pub c: Share<'a>,
+    /// The opened bits before those of the other factor.
+    pub begin: usize,
+}
+
+/// Adds d·b ^ (a ^ d)·e to each share of a·b, where `first` keeps d in the brackets.
+pub(crate) fn close([d, e, a, b]: [&[u64]; 4], first: u64, found: &mut [u64]) {
+    for ((((found, d), e), a), b) in found.iter_mut().zip(d).zip(e).zip(a).zip(b) {
+        *found ^= d & b ^ (a ^ d & first) & e;
+    }
+}
+
+/// Writes shares of x · y, as bytes, to `out`; messages of `total` bits opened x ^ a and y ^ b.
+///
+/// # Errors
+/// As [`Share::message`].
+pub fn multiply_bits(
+    (own, peer, total): (&[u8], &[u8], usize),
+    factors: Factors<'_>,
+    first: bool,
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    let opened = both(own, peer, total, 1)?;
+    let first = if first { u64::MAX } else { 0 };
+    let mut buffers = Buffers::default();
+    let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
+    for (index, bits) in out.chunks_mut(64 * CHUNK).enumerate() {
+        let (at, count) = (index * 64 * CHUNK, bits.len());
+        let [x, y, left, right, found] = &mut lines;
+        opened.bits(at, count, x, &mut buffers);
+        opened.bits(factors.begin + at, count, y, &mut buffers);
+        factors.a.bits(at, count, left, &mut buffers.scratch);
+        factors.b.bits(at, count, right, &mut buffers.scratch);
+        factors.c.bits(at, count, found, &mut buffers.scratch);
+        close([x, y, left, right], first, found);
+        spread(found, bits, features);
+    }
+    Ok(())
+}
+
+/// Writes the corrections of `count` products of bits to `out`, of zeros.
+///
+/// The shares are those of a, b and, at the first party, c.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many bits.
+pub fn deal_bit_products(
+    a: [Share<'_>; 2],
+    b: [Share<'_>; 2],
+    c: Share<'_>,
+    count: usize,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    if out.len() != count.div_ceil(8) {
+        return Err(Error::Length("corrections", count.div_ceil(8), out.len()));
+    }
+    let mut scratch = Scratch::default();
+    let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
+    for at in (0..count).step_by(64 * CHUNK) {
+        let length = (64 * CHUNK).min(count - at);
+        for (share, line) in a.iter().chain(&b).chain([&c]).zip(&mut lines) {
+            share.bits(at, length, line, &mut scratch);
+        }
+        let [a0, a1, b0, b1, z] = &mut lines;
+        for ((((z, a0), a1), b0), b1) in z.iter_mut().zip(a0).zip(a1).zip(b0).zip(b1) {
+            *z ^= (*a0 ^ *a1) & (*b0 ^ *b1);
+        }
+        write_bits(out, at, length, z);
+    }
+    Ok(())
+}
+
+/// Writes the corrections that make `count` shared bits words of `bits` bits to `out`.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many words.
+pub fn deal_bit_words(
+    bit: [Share<'_>; 2],
+    word: Share<'_>,
+    (count, bits): (usize, u32),
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let due = packed_len(count, bits)?;
+    if out.len() != due {
+        return Err(Error::Length("corrections", due, out.len()));
+    }
+    let mut scratch = Scratch::default();
+    let (mut lines, mut words) = ([[0; CHUNK / 64]; 2], vec![0; CHUNK]);
+    for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
+        let at = index * CHUNK;
+        let length = CHUNK.min(count - at);
+        for (share, line) in bit.iter().zip(&mut lines) {
+            share.bits(at, length, line, &mut scratch);
+        }
+        let words = &mut words[..length];
+        word.words(at, words, &mut scratch);
+        for (block, words) in words.chunks_mut(64).enumerate() {
+            let value = lines[0][block] ^ lines[1][block];
+            for (i, word) in words.iter_mut().enumerate() {
+                *word = (value >> i & 1).wrapping_sub(*word);
+            }
+        }
+        pack_groups(words, bits, bytes);
+    }
+    Ok(())
+}

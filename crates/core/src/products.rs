@@ -1,0 +1,208 @@
+//! One tick of a protocol on shared words: masks are made, used and forgotten chunk by chunk.
+
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
+use crate::bits::{pack_groups, packed_len};
+use crate::dealt::{CHUNK, Scratch, Share};
+use crate::{Error, Features, simd};
+
+/// How a word is masked before it is opened.
+#[derive(Clone, Copy)]
+pub struct Masking {
+    /// Whether the mask is subtracted; else it is added.
+    pub subtract: bool,
+    /// A public number that is added to each word.
+    pub offset: u64,
+    /// The bits of each word that are opened.
+    pub bits: u32,
+}
+
+/// Refuses slices of different lengths.
+pub(crate) fn same(name: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::Length(name, expected, found)) }
+}
+
+/// Writes the masked words of all parts, each with a share of masks, to `out`: a message.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many words, and parts and shares pair up.
+pub fn mask_words(
+    parts: &[&[u64]],
+    masks: &[Share<'_>],
+    masking: Masking,
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    let count = parts.iter().map(|part| part.len()).sum();
+    same("masks", parts.len(), masks.len())?;
+    same("message", packed_len(count, masking.bits)?, out.len())?;
+    let mut scratch = Scratch::default();
+    let (mut buffer, mut held) = (vec![0; CHUNK], 0);
+    let mut out = out.chunks_mut(CHUNK / 8 * masking.bits as usize);
+    for (part, share) in parts.iter().zip(masks) {
+        let mut at = 0;
+        while at < part.len() {
+            let length = (part.len() - at).min(CHUNK - held);
+            let chunk = &mut buffer[held..held + length];
+            share.words(at, chunk, &mut scratch);
+            let words = &part[at..at + length];
+            simd::widest(features, || mask_chunk(words, chunk, masking));
+            (at, held) = (at + length, held + length);
+            if held == CHUNK {
+                flush(&buffer, masking.bits, &mut out);
+                held = 0;
+            }
+        }
+    }
+    flush(&buffer[..held], masking.bits, &mut out);
+    Ok(())
+}
+
+/// Turns masks into masked words.
+#[inline(always)]
+fn mask_chunk(words: &[u64], masks: &mut [u64], masking: Masking) {
+    let negate = u64::from(masking.subtract).wrapping_neg();
+    for (mask, word) in masks.iter_mut().zip(words) {
+        let signed = (*mask ^ negate).wrapping_sub(negate);
+        *mask = word.wrapping_add(masking.offset).wrapping_add(signed);
+    }
+}
+
+fn flush<'a>(words: &[u64], bits: u32, out: &mut impl Iterator<Item = &'a mut [u8]>) {
+    if let (false, Some(bytes)) = (words.is_empty(), out.next()) {
+        pack_groups(words, bits, bytes);
+    }
+}
+
+/// Writes the sums of two messages of words, unreduced, to `out`.
+///
+/// # Errors
+/// As [`Share::message`].
+pub fn opened_words(own: &[u8], peer: &[u8], bits: u32, out: &mut [u64]) -> Result<(), Error> {
+    let both = both(own, peer, out.len(), bits)?;
+    let mut buffers = Buffers::default();
+    for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
+        both.words(index * CHUNK, chunk, &mut buffers);
+    }
+    Ok(())
+}
+
+/// Two messages whose sum is an opened array.
+#[derive(Clone, Copy)]
+pub(crate) struct Both<'a>([Share<'a>; 2]);
+
+pub(crate) fn both<'a>(
+    own: &'a [u8],
+    peer: &'a [u8],
+    count: usize,
+    bits: u32,
+) -> Result<Both<'a>, Error> {
+    Ok(Both([Share::message(own, count, bits)?, Share::message(peer, count, bits)?]))
+}
+
+/// Buffers that a kernel keeps from chunk to chunk.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    pub(crate) scratch: Scratch,
+    other: Vec<u64>,
+}
+
+impl Both<'_> {
+    /// Writes the sums from number `first` on to `out`.
+    pub(crate) fn words(self, first: usize, out: &mut [u64], buffers: &mut Buffers) {
+        let Self([own, peer]) = self;
+        buffers.other.resize(out.len(), 0);
+        own.words(first, out, &mut buffers.scratch);
+        peer.words(first, &mut buffers.other, &mut buffers.scratch);
+        for (sum, word) in out.iter_mut().zip(&buffers.other) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+
+    /// Writes the exclusive or of `count` bits from number `first` on to `out`.
+    pub(crate) fn bits(self, first: usize, count: usize, out: &mut [u64], buffers: &mut Buffers) {
+        let Self([own, peer]) = self;
+        buffers.other.resize(out.len(), 0);
+        own.bits(first, count, out, &mut buffers.scratch);
+        peer.bits(first, count, &mut buffers.other, &mut buffers.scratch);
+        for (sum, word) in out.iter_mut().zip(&buffers.other) {
+            *sum ^= word;
+        }
+    }
+}
+
+/// Writes this party's shares of x · y to `out`, from the messages that opened x - a and y - b.
+///
+/// The triple is a, b and c; the first party adds the public term.
+///
+/// # Errors
+/// As [`Share::message`].
+pub fn multiply(
+    own: &[u8],
+    peer: &[u8],
+    triple: [Share<'_>; 3],
+    (first, bits): (bool, u32),
+    out: &mut [u64],
+    features: Features,
+) -> Result<(), Error> {
+    let count = out.len();
+    let opened = both(own, peer, 2 * count, bits)?;
+    let mut buffers = Buffers::default();
+    let mut parts: [Vec<u64>; 4] = core::array::from_fn(|_| vec![0; CHUNK]);
+    let keep = if first { u64::MAX } else { 0 };
+    for (index, found) in out.chunks_mut(CHUNK).enumerate() {
+        let at = index * CHUNK;
+        let [x, y, left, right] = parts.each_mut().map(|part| &mut part[..found.len()]);
+        opened.words(at, x, &mut buffers);
+        opened.words(count + at, y, &mut buffers);
+        for (share, part) in triple.iter().zip([&mut *left, &mut *right, &mut *found]) {
+            share.words(at, part, &mut buffers.scratch);
+        }
+        simd::widest(features, || close([x, y, left, right], keep, found));
+    }
+    Ok(())
+}
+
+/// Adds d·b + (a + d)·e to each share of a·b, where `keep` keeps d in the brackets.
+#[inline(always)]
+fn close([d, e, a, b]: [&mut [u64]; 4], keep: u64, found: &mut [u64]) {
+    for ((((found, d), e), a), b) in found.iter_mut().zip(d).zip(e).zip(a).zip(b) {
+        let left = a.wrapping_add(*d & keep);
+        *found = found.wrapping_add(d.wrapping_mul(*b)).wrapping_add(left.wrapping_mul(*e));
+    }
+}
+
+/// Writes the corrections for products of `count` pairs to `out`: a · b minus the first's share.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many words.
+pub fn deal_products(
+    first: [Share<'_>; 3],
+    second: [Share<'_>; 2],
+    (count, bits): (usize, u32),
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    same("corrections", packed_len(count, bits)?, out.len())?;
+    let mut scratch = Scratch::default();
+    let mut parts: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
+    for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
+        let at = index * CHUNK;
+        let [a0, b0, c, a1, b1] = parts.each_mut().map(|part| &mut part[..CHUNK.min(count - at)]);
+        let shares = first.iter().chain(&second);
+        for (share, part) in shares.zip([&mut *a0, &mut *b0, &mut *c, &mut *a1, &mut *b1]) {
+            share.words(at, part, &mut scratch);
+        }
+        simd::widest(features, || product_chunk(c, [a0, a1, b0, b1]));
+        pack_groups(c, bits, bytes);
+    }
+    Ok(())
+}
+
+/// Turns shares of products into what corrects them.
+#[inline(always)]
+fn product_chunk(c: &mut [u64], [a0, a1, b0, b1]: [&mut [u64]; 4]) {
+    for ((((c, a0), a1), b0), b1) in c.iter_mut().zip(a0).zip(a1).zip(b0).zip(b1) {
+        *c = a0.wrapping_add(*a1).wrapping_mul(b0.wrapping_add(*b1)).wrapping_sub(*c);
+    }
+}

@@ -1,0 +1,141 @@
+//! Truncation by the wrap of top bits, and shared bits made words.
+
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
+use crate::dealt::{CHUNK, Scratch, Share};
+use crate::products::{Buffers, both, same};
+use crate::{Error, Features, simd};
+
+/// The number whose bits are the top bits of at most 64 words, after adding `offset` to each.
+#[inline(always)]
+fn top_bits(words: &[u64], offset: u64) -> u64 {
+    let tops = words.iter().enumerate().map(|(i, word)| (word.wrapping_add(offset) >> 63) << i);
+    tops.fold(0, |all, top| all | top)
+}
+
+/// Writes the negated top bits of x + offset, masked, to `out`: the message of a cheap truncation.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many bits.
+pub fn mask_tops(
+    x: &[u64],
+    mask: Share<'_>,
+    offset: u64,
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    same("message", x.len().div_ceil(8), out.len())?;
+    let (mut scratch, mut buffer) = (Scratch::default(), vec![0; CHUNK / 64]);
+    for (index, (words, bytes)) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK / 8)).enumerate() {
+        mask.bits(index * CHUNK, words.len(), &mut buffer, &mut scratch);
+        simd::widest(features, || {
+            for (mask, words) in buffer.iter_mut().zip(words.chunks(64)) {
+                *mask ^= !top_bits(words, offset);
+            }
+        });
+        crate::bits::write_bits(bytes, 0, words.len(), &buffer);
+    }
+    Ok(())
+}
+
+/// What a cheap truncation needs beside the words and the messages.
+#[derive(Clone, Copy)]
+pub struct Wrap<'a> {
+    /// This party's dealt bits.
+    pub mine: Share<'a>,
+    /// Shares of the products of both parties' dealt bits.
+    pub product: Share<'a>,
+    /// The bits to drop.
+    pub shift: u32,
+    /// Whether this party adds public terms.
+    pub first: bool,
+}
+
+/// Writes shares of ⌊x / 2^shift⌋, or of that plus 1, to `out`.
+///
+/// # Errors
+/// As [`Share::message`].
+pub fn truncate(
+    x: &[u64],
+    own: &[u8],
+    peer: &[u8],
+    wrap: Wrap<'_>,
+    out: &mut [u64],
+    features: Features,
+) -> Result<(), Error> {
+    same("shares", x.len(), out.len())?;
+    let messages = [Share::message(own, x.len(), 1)?, Share::message(peer, x.len(), 1)?];
+    let mut scratch = Scratch::default();
+    let mut bits: [Vec<u64>; 3] = core::array::from_fn(|_| vec![0; CHUNK / 64]);
+    for (index, (words, y)) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK)).enumerate() {
+        let at = index * CHUNK;
+        let shares = messages.into_iter().chain([wrap.mine]);
+        for (share, part) in shares.zip(&mut bits) {
+            share.bits(at, words.len(), part, &mut scratch);
+        }
+        wrap.product.words(at, y, &mut scratch);
+        let [opened, theirs, mine] = &bits;
+        simd::widest(features, || {
+            for (block, (words, y)) in words.chunks(64).zip(y.chunks_mut(64)).enumerate() {
+                truncate_block(words, [opened[block], theirs[block], mine[block]], wrap, y);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// At most 64 words of [`truncate`]; `y` holds the shares of the products.
+///
+/// p·q = (a ^ d)·(b ^ e) is ±a·b, plus a or b, or 1 less that, as the opened d and e say.
+#[inline(always)]
+fn truncate_block(x: &[u64], [opened, theirs, mine]: [u64; 3], wrap: Wrap<'_>, y: &mut [u64]) {
+    let one = u64::from(wrap.first);
+    let offset = one << 62;
+    // Minus 2^(64-shift) for the wrap, minus the offset, plus 1 for the carry.
+    let less = (1 << (64 - wrap.shift)) + (1u64 << 62 >> wrap.shift);
+    let public = if wrap.first { 1u64.wrapping_sub(less) } else { 0 };
+    for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
+        let bit = |bits: u64| bits >> i & 1;
+        let negate = bit(opened ^ theirs).wrapping_neg();
+        let negated = bit(opened).wrapping_neg();
+        let known = (bit(mine) ^ negated).wrapping_sub(negated).wrapping_add(one & negated);
+        let both = (*y ^ negate).wrapping_sub(negate);
+        let both = both.wrapping_add(known & bit(theirs).wrapping_neg());
+        let high = x.wrapping_add(offset) >> wrap.shift;
+        *y = high.wrapping_add(both << (64 - wrap.shift)).wrapping_add(public);
+    }
+}
+
+/// Writes shares of d + (1 - 2d) · word to `out`, for opened bits d: dealt bits as words, unmasked.
+///
+/// # Errors
+/// As [`Share::message`].
+pub fn unmask(
+    own: &[u8],
+    peer: &[u8],
+    word: Share<'_>,
+    first: bool,
+    out: &mut [u64],
+    features: Features,
+) -> Result<(), Error> {
+    let opened = both(own, peer, out.len(), 1)?;
+    let mut buffers = Buffers::default();
+    let mut bits = vec![0; CHUNK / 64];
+    for (index, y) in out.chunks_mut(CHUNK).enumerate() {
+        let at = index * CHUNK;
+        opened.bits(at, y.len(), &mut bits, &mut buffers);
+        word.words(at, y, &mut buffers.scratch);
+        simd::widest(features, || unmask_chunk(&bits, u64::from(first), y));
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn unmask_chunk(bits: &[u64], first: u64, words: &mut [u64]) {
+    for (d, words) in bits.iter().zip(words.chunks_mut(64)) {
+        for (i, word) in words.iter_mut().enumerate() {
+            let negate = (d >> i & 1).wrapping_neg();
+            *word = (*word ^ negate).wrapping_sub(negate).wrapping_add(first & negate);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Whole ticks: every code path gives what the plain one gives. Python tests what that is.
+
+mod common;
+
+use common::{every_path, words};
+use moiety_core::Features;
+use moiety_core::compare::{Comparison, deal_tables, look_up, tables_len};
+use moiety_core::dealt::{Dealt, Origin};
+use moiety_core::gates::{mask_bits, spread};
+use moiety_core::keys::StreamKey;
+use moiety_core::products::{Masking, mask_words, multiply};
+use moiety_core::truncation::{Wrap, mask_tops, truncate, unmask};
+
+type Part = Dealt<Vec<u8>>;
+
+fn part(key: u8, fields: &[usize], features: Features) -> Part {
+    let key = StreamKey::new(&[key; 16]);
+    let origin = Origin { key: &key, stream: 7, offset: 11 };
+    let drawn: Vec<_> = fields.iter().map(|&bits| (bits, false)).collect();
+    Dealt::new(origin, &drawn, (Vec::new(), 0), features).expect("a short stream")
+}
+
+/// The bytes of `run` on each path, which must agree.
+fn agree(run: impl Fn(Features) -> Vec<u8>) {
+    let expected = run(Features::PORTABLE);
+    assert!(expected.iter().any(|&byte| byte != 0));
+    for features in every_path() {
+        assert!(run(features) == expected, "{features:?}");
+    }
+}
+
+fn bytes(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn comparisons_agree_on_every_path() {
+    for (count, ring, bits, digit) in
+        [(1, 9, 8, 4), (513, 64, 63, 4), (17_000, 24, 23, 3), (999, 20, 19, 6), (70, 5, 4, 1)]
+    {
+        let shape = Comparison { count, ring, bits, digit };
+        let high = (0..bits.div_ceil(digit)).map(|index| bits - index * digit);
+        let tables = high.map(|high| ((1 << high.min(digit)) - 1) * count);
+        let fields: Vec<usize> = [count * ring as usize, count].into_iter().chain(tables).collect();
+        let bytes_due = (count * ring as usize).div_ceil(8);
+        let mut message = bytes(&words(1, bytes_due.div_ceil(8)));
+        message.truncate(bytes_due);
+        *message.last_mut().expect("not empty") &= 1;
+        agree(|features| {
+            let dealt = part(1, &fields, features);
+            let mut state = vec![0; shape.rows() * count.div_ceil(64)];
+            let both = (&message[..], &message[..]);
+            look_up(both, (&dealt, 2), (shape, true), &mut state, features).expect("a fit");
+            bytes(&state)
+        });
+        agree(|features| {
+            let parties = (&part(1, &fields, features), &part(2, &fields[..1], features));
+            let mut out = vec![0; tables_len(shape, true).expect("a fit")];
+            deal_tables(parties, (shape, 2), true, &mut out, features).expect("a fit");
+            out
+        });
+    }
+}
+
+#[test]
+fn words_agree_on_every_path() {
+    let count = 5000;
+    let x = words(3, count);
+    let message = bytes(&words(4, 2 * count));
+    let masking = Masking { subtract: true, offset: 5, bits: 64 };
+    let fields = [64 * count, 64 * count, 64 * count, count, 18 * count];
+    agree(|features| {
+        let dealt = part(1, &fields, features);
+        let triple = dealt.shares(0, [(count, 64); 3]).expect("a fit");
+        let [bit] = dealt.shares(3, [(count, 1)]).expect("a fit");
+        let [product] = dealt.shares(4, [(count, 18)]).expect("a fit");
+        let mut out = vec![0; 8 * count];
+        mask_words(&[&x], &triple[..1], masking, &mut out, features).expect("a fit");
+        let mut found = vec![0; count];
+        multiply(&message, &message, triple, (true, 64), &mut found, features).expect("a fit");
+        out.extend(bytes(&found));
+        let mut tops = vec![0; count / 8];
+        mask_tops(&x, bit, 9, &mut tops, features).expect("a fit");
+        let wrap = Wrap { mine: bit, product, shift: 18, first: true };
+        let theirs = &message[..count / 8];
+        truncate(&x, &tops, theirs, wrap, &mut found, features).expect("a fit");
+        out.extend(bytes(&found));
+        unmask(&tops, theirs, triple[2], true, &mut found, features).expect("a fit");
+        out.extend(bytes(&found));
+        let mut bits = vec![0; count];
+        spread(&x[..count.div_ceil(64)], &mut bits, features);
+        let mut masked = vec![0; count / 8];
+        mask_bits(&[&bits], &[bit], &mut masked, features).expect("a fit");
+        out.extend(masked.into_iter().chain(bits).chain(tops));
+        out
+    });
+}

@@ -1,0 +1,159 @@
+//! Ticks of protocols on bits, and comparison.
+
+use moiety_core::compare::{self, Comparison};
+use moiety_core::gates::{self, Factors};
+use moiety_core::tree;
+use numpy::{PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::part::{Bits, Dealt, bits, message, rows};
+use crate::{FEATURES, plain, refuse};
+
+#[pyfunction]
+pub(crate) fn mask_bits<'py>(
+    py: Python<'py>,
+    parts: Vec<PyReadonlyArray1<'py, u8>>,
+    dealt: &Dealt,
+    field: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let parts = parts.iter().map(|part| plain(part, "parts")).collect::<PyResult<Vec<_>>>()?;
+    let share = |(index, part): (usize, &&[u8])| dealt.0.share(field + index, part.len(), 1);
+    let masks = parts.iter().enumerate().map(share).collect::<Result<Vec<_>, _>>();
+    let masks = masks.map_err(refuse)?;
+    let count = parts.iter().map(|part| part.len()).sum::<usize>();
+    message(py, count.div_ceil(8), |out| gates::mask_bits(&parts, &masks, out, *FEATURES))
+}
+
+/// The factors of product `index` of products with the given lengths.
+fn factors<'a>(
+    dealt: &'a Dealt,
+    lengths: &[usize],
+    index: usize,
+) -> Result<Factors<'a>, moiety_core::Error> {
+    let (whole, count) = (lengths[0], lengths[index]);
+    Ok(Factors {
+        a: dealt.0.share(0, whole, 1)?,
+        b: dealt.0.share(1 + index, count, 1)?,
+        c: dealt.0.share(1 + lengths.len() + index, count, 1)?,
+        begin: whole + lengths[..index].iter().sum::<usize>(),
+    })
+}
+
+#[pyfunction]
+pub(crate) fn multiply_bits<'py>(
+    py: Python<'py>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    lengths: Vec<usize>,
+    first: bool,
+) -> PyResult<Vec<Bits<'py>>> {
+    let total = lengths.first().unwrap_or(&0) + lengths.iter().sum::<usize>();
+    let product = |index| {
+        let factors = factors(dealt, &lengths, index).map_err(refuse)?;
+        bits(py, lengths[index], |out| {
+            gates::multiply_bits((&own, &theirs, total), factors, first, out, *FEATURES)
+        })
+    };
+    (0..lengths.len()).map(product).collect()
+}
+
+#[pyfunction]
+pub(crate) fn deal_bit_products<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    lengths: Vec<usize>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let due = lengths.iter().map(|count| count.div_ceil(8)).sum();
+    message(py, due, |mut out| {
+        for (index, &count) in lengths.iter().enumerate() {
+            let one = factors(first, &lengths, index)?;
+            let a = second.0.share(0, lengths[0], 1)?;
+            let b = second.0.share(1 + index, count, 1)?;
+            let (bytes, rest) = out.split_at_mut(count.div_ceil(8));
+            gates::deal_bit_products([one.a, a], [one.b, b], one.c, count, bytes)?;
+            out = rest;
+        }
+        Ok(())
+    })
+}
+
+#[pyfunction]
+pub(crate) fn look_up<'py>(
+    py: Python<'py>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    field: usize,
+    shape: (usize, u32, u32, u32),
+    first: bool,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let shape = comparison(shape);
+    rows(py, [shape.rows(), shape.count.div_ceil(64)], |out| {
+        compare::look_up((&own, &theirs), (&dealt.0, field), (shape, first), out, *FEATURES)
+    })
+}
+
+fn comparison((count, ring, bits, digit): (usize, u32, u32, u32)) -> Comparison {
+    Comparison { count, ring, bits, digit }
+}
+
+#[pyfunction]
+pub(crate) fn deal_tables<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    field: usize,
+    shape: (usize, u32, u32, u32),
+    top: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let shape = comparison(shape);
+    message(py, compare::tables_len(shape, top).map_err(refuse)?, |out| {
+        compare::deal_tables((&first.0, &second.0), (shape, field), top, out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn mask_level<'py>(
+    py: Python<'py>,
+    state: PyReadonlyArray2<'py, u64>,
+    dealt: &Dealt,
+    count: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let rows = state.shape()[0];
+    let state = (plain(&state, "state")?, rows);
+    message(py, tree::level_len(rows, count).map_err(refuse)?, |out| {
+        tree::mask_level(state, &dealt.0, count, out)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn merge_level<'py>(
+    py: Python<'py>,
+    state: PyReadonlyArray2<'py, u64>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    count: usize,
+    first: bool,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let shape = [tree::merged_rows(state.shape()[0]).map_err(refuse)?, count.div_ceil(64)];
+    let state = (plain(&state, "state")?, state.shape()[0]);
+    rows(py, shape, |out| tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out))
+}
+
+#[pyfunction]
+pub(crate) fn spread_bits<'py>(
+    py: Python<'py>,
+    row: PyReadonlyArray1<'py, u64>,
+    count: usize,
+) -> PyResult<Bits<'py>> {
+    let row = plain(&row, "row")?;
+    bits(py, count.min(64 * row.len()), |out| {
+        gates::spread(row, out, *FEATURES);
+        Ok(())
+    })
+}

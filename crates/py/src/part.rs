@@ -1,0 +1,133 @@
+//! A party's dealt part as Python holds it, and where kernels write.
+
+use moiety_core::dealt::{self, Origin};
+use moiety_core::gates;
+use moiety_core::keys::StreamKey;
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::{FEATURES, refuse, stream_key};
+
+pub(crate) type Words<'py> = Bound<'py, PyArray1<u64>>;
+pub(crate) type Bits<'py> = Bound<'py, PyArray1<u8>>;
+
+/// Corrections, or none.
+#[derive(Default)]
+pub(crate) struct Sent(Option<PyBackedBytes>);
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+#[pyclass(frozen, module = "moiety._core")]
+pub(crate) struct Dealt(pub(crate) dealt::Dealt<Sent>);
+
+#[pymethods]
+impl Dealt {
+    #[new]
+    #[pyo3(signature = (key, stream, offset, fields, corrections=None, begin=0))]
+    fn new(
+        key: &[u8],
+        stream: u64,
+        offset: u64,
+        fields: Vec<(usize, bool)>,
+        corrections: Option<PyBackedBytes>,
+        begin: usize,
+    ) -> PyResult<Self> {
+        let key: StreamKey = stream_key(key)?;
+        let origin = Origin { key: &key, stream, offset };
+        let sent = (Sent(corrections), begin);
+        dealt::Dealt::new(origin, &fields, sent, *FEATURES).map(Self).map_err(refuse)
+    }
+
+    #[getter]
+    fn end(&self) -> u64 {
+        self.0.end()
+    }
+
+    fn words<'py>(
+        &self,
+        py: Python<'py>,
+        field: usize,
+        count: usize,
+        bits: u32,
+    ) -> PyResult<Words<'py>> {
+        let share = self.0.share(field, count, bits).map_err(refuse)?;
+        words(py, count, |out| {
+            share.write_words(out);
+            Ok(())
+        })
+    }
+
+    fn bits<'py>(&self, py: Python<'py>, field: usize, count: usize) -> PyResult<Bits<'py>> {
+        let share = self.0.share(field, count, 1).map_err(refuse)?;
+        bits(py, count, |out| {
+            gates::spread(&share.row(count), out, *FEATURES);
+            Ok(())
+        })
+    }
+
+    fn row<'py>(&self, py: Python<'py>, field: usize, count: usize) -> PyResult<Words<'py>> {
+        let share = self.0.share(field, count, 1).map_err(refuse)?;
+        Ok(PyArray1::from_vec(py, py.detach(|| share.row(count))))
+    }
+
+    #[expect(clippy::unused_self, reason = "a repr hides its object")]
+    fn __repr__(&self) -> &'static str {
+        "Dealt(hidden)"
+    }
+}
+
+/// New bytes of a known length, which `fill` writes without the interpreter.
+pub(crate) fn message(
+    py: Python<'_>,
+    length: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Bound<'_, PyBytes>> {
+    PyBytes::new_with(py, length, |out| py.detach(|| fill(out)).map_err(refuse))
+}
+
+/// New words of zeros, which `fill` writes without the interpreter; `NumPy` owns the memory.
+pub(crate) fn words(
+    py: Python<'_>,
+    count: usize,
+    fill: impl FnOnce(&mut [u64]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Words<'_>> {
+    let array = PyArray1::zeros(py, count, false);
+    filled(py, array.readwrite().as_slice_mut()?, fill)?;
+    Ok(array)
+}
+
+/// The same for bits.
+pub(crate) fn bits(
+    py: Python<'_>,
+    count: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Bits<'_>> {
+    let array = PyArray1::zeros(py, count, false);
+    filled(py, array.readwrite().as_slice_mut()?, fill)?;
+    Ok(array)
+}
+
+/// The same for rows of bits.
+pub(crate) fn rows(
+    py: Python<'_>,
+    shape: [usize; 2],
+    fill: impl FnOnce(&mut [u64]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Bound<'_, PyArray2<u64>>> {
+    let array = PyArray2::zeros(py, shape, false);
+    filled(py, array.readwrite().as_slice_mut()?, fill)?;
+    Ok(array)
+}
+
+fn filled<T: Send>(
+    py: Python<'_>,
+    out: &mut [T],
+    fill: impl FnOnce(&mut [T]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<()> {
+    py.detach(|| fill(out)).map_err(refuse)
+}

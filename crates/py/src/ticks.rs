@@ -1,0 +1,169 @@
+//! Ticks of protocols on words: what is sent, and what comes of what was received.
+
+use moiety_core::bits::packed_len;
+use moiety_core::fixed;
+use moiety_core::gates;
+use moiety_core::owned::Owned;
+use moiety_core::products::{self, Masking};
+use moiety_core::ring::Shape;
+use moiety_core::truncation::{self, Wrap};
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::part::{Dealt, Words, message, words};
+use crate::{FEATURES, plain, refuse};
+
+#[pyfunction]
+#[pyo3(signature = (parts, dealt, field, bits, subtract=false, offset=0))]
+pub(crate) fn mask_words<'py>(
+    py: Python<'py>,
+    parts: Vec<PyReadonlyArray1<'py, u64>>,
+    dealt: &Dealt,
+    field: usize,
+    bits: u32,
+    subtract: bool,
+    offset: u64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let parts = parts.iter().map(|part| plain(part, "parts")).collect::<PyResult<Vec<_>>>()?;
+    let share = |(index, part): (usize, &&[u64])| dealt.0.share(field + index, part.len(), bits);
+    let masks = parts.iter().enumerate().map(share).collect::<Result<Vec<_>, _>>();
+    let masks = masks.map_err(refuse)?;
+    let count = parts.iter().map(|part| part.len()).sum();
+    let masking = Masking { subtract, offset, bits };
+    message(py, packed_len(count, bits).map_err(refuse)?, |out| {
+        products::mask_words(&parts, &masks, masking, out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn encode_words<'py>(
+    py: Python<'py>,
+    values: PyReadonlyArray1<'py, f64>,
+    fraction: u32,
+) -> PyResult<Words<'py>> {
+    let values = plain(&values, "values")?;
+    words(py, values.len(), |out| fixed::encode(values, fraction, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn opened_words(
+    py: Python<'_>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    count: usize,
+    bits: u32,
+) -> PyResult<Words<'_>> {
+    words(py, count, |out| products::opened_words(&own, &theirs, bits, out))
+}
+
+#[pyfunction]
+pub(crate) fn multiply_words<'py>(
+    py: Python<'py>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    count: usize,
+    bits: u32,
+    first: bool,
+) -> PyResult<Words<'py>> {
+    let triple = dealt.0.shares(0, [(count, bits); 3]).map_err(refuse)?;
+    words(py, count, |out| products::multiply(&own, &theirs, triple, (first, bits), out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn deal_products<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    count: usize,
+    bits: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let one = first.0.shares(0, [(count, bits); 3]).map_err(refuse)?;
+    let other = second.0.shares(0, [(count, bits); 2]).map_err(refuse)?;
+    message(py, packed_len(count, bits).map_err(refuse)?, |out| {
+        products::deal_products(one, other, (count, bits), out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn deal_owned<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    owner: usize,
+    shape: (usize, usize, usize),
+    bits: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (m, k, n) = shape;
+    let sizes = [m.checked_mul(k), k.checked_mul(n), m.checked_mul(n)];
+    let [table, other, product] = sizes.map(|size| size.unwrap_or(usize::MAX));
+    let [holder, rest] = if owner == 0 { [first, second] } else { [second, first] };
+    let masks = Owned {
+        u: holder.0.share(0, table, bits).map_err(refuse)?,
+        v: rest.0.share(1, other, bits).map_err(refuse)?,
+        share: first.0.share(2, product, bits).map_err(refuse)?,
+    };
+    message(py, packed_len(product, bits).map_err(refuse)?, |out| {
+        masks.deal(Shape { m, k, n }, bits, out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn mask_tops<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray1<'py, u64>,
+    dealt: &Dealt,
+    field: usize,
+    offset: u64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let x = plain(&x, "x")?;
+    let mask = dealt.0.share(field, x.len(), 1).map_err(refuse)?;
+    message(py, x.len().div_ceil(8), |out| truncation::mask_tops(x, mask, offset, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn truncate_words<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray1<'py, u64>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    shift: u32,
+    first: bool,
+) -> PyResult<Words<'py>> {
+    let x = plain(&x, "x")?;
+    let mine = dealt.0.share(usize::from(!first), x.len(), 1).map_err(refuse)?;
+    let product = dealt.0.share(2, x.len(), shift).map_err(refuse)?;
+    let wrap = Wrap { mine, product, shift, first };
+    words(py, x.len(), |out| truncation::truncate(x, &own, &theirs, wrap, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn unmask_bits<'py>(
+    py: Python<'py>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    count: usize,
+    first: bool,
+) -> PyResult<Words<'py>> {
+    let word = dealt.0.share(1, count, 64).map_err(refuse)?;
+    words(py, count, |out| truncation::unmask(&own, &theirs, word, first, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn deal_bit_words<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    count: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let [bit] = first.0.shares(0, [(count, 1)]).map_err(refuse)?;
+    let [other] = second.0.shares(0, [(count, 1)]).map_err(refuse)?;
+    let word = first.0.share(1, count, 64).map_err(refuse)?;
+    message(py, packed_len(count, 64).map_err(refuse)?, |out| {
+        gates::deal_bit_words([bit, other], word, (count, 64), out)
+    })
+}

@@ -1,0 +1,71 @@
+"""Numbers to words and back, with every bound checked: nothing wrong gets in unnoticed."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety.errors import DataError
+from moiety.function.signature import From
+from moiety.lang.types import BIT, Type
+from moiety.ring import decode as to_reals
+from moiety.ring import encode as to_words
+
+
+def encode(name: str, declared: From, type: Type, data: npt.ArrayLike) -> np.ndarray[Any, Any]:
+    """The argument as words or bits of the program.
+
+    Raises:
+        DataError: the shape, an element that is not finite, not whole where whole numbers are
+            due, not 0 or 1 where booleans are due, or outside the declared bounds.
+    """
+    array = np.asarray(data)
+    if array.shape != type.shape:
+        raise DataError(f"the argument {name} has shape {array.shape}, not {type.shape}")
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"the argument {name} has elements of type {array.dtype}, not numbers")
+    reals = array.astype(np.float64)
+    if not np.isfinite(reals).all():
+        raise DataError(
+            f"the argument {name} has values that are not finite",
+            hint="fill in or leave out rows with missing values before the call",
+        )
+    if declared.dtype is not float:
+        _check_whole(name, declared, reals)
+    if type.kind == BIT:
+        return reals.astype(np.uint8)
+    _check_bounds(name, declared, array)
+    if declared.dtype is int:
+        return array.astype(np.int64).view(np.uint64)
+    return to_words(reals, type.fraction)
+
+
+def _check_whole(name: str, declared: From, reals: npt.NDArray[np.float64]) -> None:
+    if declared.dtype is bool and not np.isin(reals, (0.0, 1.0)).all():
+        raise DataError(
+            f"the argument {name} is declared as booleans and has values other than 0 and 1",
+            hint="map the labels to 0 and 1 before the call",
+        )
+    if (reals != np.rint(reals)).any():
+        raise DataError(
+            f"the argument {name} is declared as integers and has values that are not whole",
+            hint="declare dtype=float, or round before the call",
+        )
+
+
+def _check_bounds(name: str, declared: From, data: np.ndarray[Any, Any]) -> None:
+    low, high = float(declared.low or 0.0), float(declared.high or 0.0)
+    if data.size and (data.min() < low or data.max() > high):
+        raise DataError(
+            f"the argument {name} leaves its declared bounds [{low:g}, {high:g}]",
+            hint="declare the column's true bounds, or clip the column",
+        )
+
+
+def decode(type: Type, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Words or bits as float64, int64 or bool."""
+    if type.kind == BIT:
+        return data.astype(np.bool_)
+    if type.fraction:
+        return to_reals(data, type.fraction)
+    return data.view(np.int64)

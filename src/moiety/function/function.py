@@ -1,0 +1,221 @@
+"""A secure function: traced for shapes, planned for a network; runs in the clear as it stands."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety.array.number import Array, Tracing
+from moiety.errors import UsageError
+from moiety.function import codec
+from moiety.function.signature import Kept, Shape, Signature, To, read
+from moiety.lang.program import Input, Program
+from moiety.lang.trace import Value
+from moiety.lang.types import PUBLIC, SHARED, Private, Type
+from moiety.ops import reals
+from moiety.ops.convert import reveal, share
+from moiety.plan import render
+from moiety.plan.explain import Explanation, Measured, explain
+from moiety.plan.pipeline import Target, compile
+from moiety.plan.plan import Plan
+from moiety.plan.scale import hardened
+from moiety.plan.simplify import simplify
+
+FRACTION = 18
+"""Fraction bits of real numbers, unless a program is compiled with others."""
+Plain = np.ndarray[Any, Any]
+
+
+def secure(function: Callable[..., Any]) -> "Function":
+    """The function as one that parties can run on data that stays apart; see `signature`."""
+    return Function(function, read(function))
+
+
+@dataclass(frozen=True)
+class Function:
+    """What `@moiety.secure` makes of a Python function; called, it runs in the clear in float64."""
+
+    function: Callable[..., Any]
+    signature: Signature
+
+    @property
+    def name(self) -> str:
+        """The name of the Python function."""
+        return self.function.__name__
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """The plain meaning, on plain arrays."""
+        return self.function(*arguments, **named)
+
+    def compile(
+        self,
+        arguments: Mapping[str, Any],
+        *,
+        target: Target | None = None,
+        fraction: int = FRACTION,
+    ) -> "Compiled":
+        """The planned function for a shape, or an array of that shape, for each argument.
+
+        Public parameters are given by value.
+        """
+        program = self.trace(arguments, fraction)
+        return Compiled(self, compile(program, target), fraction, program)
+
+    def trace(self, arguments: Mapping[str, Any], fraction: int = FRACTION) -> Program:
+        """The program that the function describes, before any pass."""
+        named = (*self.signature.arguments, *self.signature.public)
+        if set(arguments) - set(named):
+            strange = sorted(set(arguments) - set(named))
+            raise UsageError(f"{self.name} has no argument {', '.join(strange)}")
+        builder = Tracing(fraction)
+        given: dict[str, Any] = {}
+        for name in self.signature.arguments:
+            type = self._type(name, arguments.get(name), fraction)
+            given[name] = Array(builder.add(Input(name, type)))
+        for name in self.signature.public:
+            if name in arguments:
+                given[name] = arguments[name]
+        returned = self.signature.named(self.function(**given))
+        return self._revealed(builder, returned)
+
+    def _type(self, name: str, given: Any, fraction: int) -> Type:
+        declared = self.signature.arguments[name]
+        shape = declared.shape if given is None else _shape(given)
+        if shape is None:
+            raise UsageError(
+                f"{self.name} needs the shape of {name}", hint=f"give {name}=(rows, columns)"
+            )
+        owner = self.signature.owner(declared.owner)
+        return declared.type(name, shape, owner, fraction)
+
+    def _revealed(self, builder: Tracing, returned: Mapping[str, Any]) -> Program:
+        """The program with a reveal of each result that a party learns."""
+        for name, result in returned.items():
+            if not isinstance(result, Array):
+                raise UsageError(f"the result {name} of {self.name} does not depend on its inputs")
+        results = {name: result.value for name, result in returned.items()}
+        told = {name: one for name, one in self.signature.results.items() if isinstance(one, To)}
+        strict = [name for name, one in told.items() if not one.coins and results[name].type.error]
+        if strict:
+            # equal steps first: one that is told and one that is not stay one
+            program = hardened(simplify(builder.program(results)), strict)
+            builder.nodes[:] = program.nodes
+            results = {name: Value(builder, at) for name, at in program.outputs.items()}
+            _check_coins(self.name, {name: results[name] for name in strict})
+        builder.line = ""
+        for name, one in told.items():
+            results[name] = self._told(results[name], self.signature.party(one.receiver), one)
+        for name, kept in self.signature.results.items():
+            if isinstance(kept, Kept) and results[name].type.owner != SHARED:
+                results[name] = share(results[name])
+        return builder.program(results)
+
+    def _told(self, value: Value, party: int, result: To) -> Value:
+        """The value at a party that learns it."""
+        if value.type.owner == Private(party):
+            return value
+        shared: Value = value if value.type.owner == SHARED else share(value)
+        coins = {"coins_too": True} if result.coins else {}
+        told: Value = reveal(shared, to=party, **coins)
+        return told
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A secure function for certain shapes, with its plan."""
+
+    function: Function
+    plan: Plan
+    fraction: int
+    meant: Program
+    """The program as it was written, before any pass."""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The parties by number."""
+        return self.function.signature.parties
+
+    def encode(self, party: int, arguments: Mapping[str, npt.ArrayLike]) -> dict[str, Plain]:
+        """What a party brings, as words and bits; shared arguments are brought as shares.
+
+        Raises:
+            DataError: an element outside its declared bounds, see `codec.encode`.
+        """
+        brought = {}
+        for name, type in self.plan.inputs.items():
+            if type.owner == PUBLIC or type.owner == Private(party):
+                brought[name] = self.encode_one(name, arguments[name])
+        return brought
+
+    def encode_all(self, arguments: Mapping[str, npt.ArrayLike]) -> dict[str, Plain]:
+        """All arguments as words and bits: for a run in the clear, or in one process."""
+        missing = [name for name in self.plan.inputs if name not in arguments]
+        if missing:
+            raise UsageError(f"{self.function.name} needs the argument {missing[0]}")
+        return {name: self.encode_one(name, arguments[name]) for name in self.plan.inputs}
+
+    def encode_one(self, name: str, data: npt.ArrayLike) -> Plain:
+        """One argument as words or bits."""
+        declared = self.function.signature.arguments[name]
+        return codec.encode(name, declared, self.plan.inputs[name], data)
+
+    def decode(self, outputs: Mapping[str, Plain]) -> dict[str, Plain]:
+        """Results in the clear as numbers."""
+        nodes = self.plan.program.nodes
+        return {
+            name: codec.decode(nodes[self.plan.outputs[name]].type, data)
+            for name, data in outputs.items()
+        }
+
+    def clear(self, **arguments: npt.ArrayLike) -> dict[str, Plain]:
+        """The results of the exact fixed-point meaning of the planned program."""
+        return self.decode(self.plan.clear(self.encode_all(arguments)))
+
+    def real(self, **arguments: npt.ArrayLike) -> dict[str, Plain]:
+        """The results in float64, without any rounding: what the function means."""
+        return reals.evaluate(self.meant, arguments)
+
+    def explain(self, analyze: Measured | None = None) -> "Page":
+        """Why the plan is as it is; with what a run measured, which must be as predicted."""
+        return Page(explain(self.plan, self.function.name, analyze))
+
+    def __repr__(self) -> str:
+        return f"Compiled({self.function.name}, {self.plan!r})"
+
+
+@dataclass(frozen=True)
+class Page:
+    """An explanation as a terminal and a notebook show it; `data` is for programs."""
+
+    data: Explanation
+
+    @property
+    def summary(self) -> str:
+        """Rounds, bytes and times in one line."""
+        return render.summary(self.data)
+
+    def __str__(self) -> str:
+        return render.text(self.data)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return render.html(self.data)
+
+
+def _check_coins(name: str, told: Mapping[str, Value]) -> None:
+    coins = [output for output, value in told.items() if value.type.error]
+    if coins:
+        raise UsageError(
+            f"the result {coins[0]} of {name} would tell rounding coins of its operands",
+            hint="accept that: To(..., coins=True)",
+        )
+
+
+def _shape(given: Any) -> Shape:
+    """A shape, or that of an array."""
+    if isinstance(given, Sequence) and all(isinstance(size, int) for size in given):
+        return tuple(given)
+    return np.asarray(given).shape

@@ -1,0 +1,117 @@
+"""An explanation as text for a terminal and as HTML for a notebook."""
+
+from html import escape
+
+from moiety.plan.explain import Explanation, Line, Option, Part
+
+
+def text(explanation: Explanation) -> str:
+    """A page of text."""
+    head = [
+        f"{explanation.title} on {explanation.network}",
+        f"plan {explanation.hash[:16]}, {summary(explanation)}",
+        "",
+    ]
+    steps = [part for line in explanation.lines if _told(line) for part in _step(line)]
+    levels = ["", "levels", *(_level(at, part) for at, part in enumerate(explanation.parts))]
+    passes = [
+        "",
+        "passes",
+        *(
+            f"  {one.name:9} {one.before:4} → {one.after:4} values  {1e3 * one.seconds:.1f} ms"
+            for one in explanation.passes
+        ),
+    ]
+    return "\n".join([*head, *steps, *levels, *passes])
+
+
+def summary(explanation: Explanation) -> str:
+    """Rounds, bytes, predicted and measured time, in one line."""
+    sent = sum(part.sent for part in explanation.parts)
+    received = sum(part.received for part in explanation.parts)
+    times = explanation.seconds
+    shown = ", ".join(
+        f"{name} {duration(times[name])}" for name in ("rounds", "bytes", "dealing", "work")
+    )
+    measured = explanation.measured_seconds
+    after = f"; measured {duration(measured)}" if measured is not None else ""
+    return (
+        f"{explanation.rounds} rounds, 0→1 {sent:,} B, 1→0 {received:,} B, "
+        f"dealt {explanation.dealt:,} B, about {duration(times['total'])} ({shown}){after}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that fits."""
+    for limit, factor, name in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * factor:.3g} {name}"
+    return f"{seconds:.3g} s"
+
+
+def error(line: Line) -> str:
+    """The error bound as text."""
+    if line.error is None:
+        return "error not stated"
+    return f"error ≤ {line.error:.3g}" if line.error else "exact"
+
+
+def _told(line: Line) -> bool:
+    """Steps that send something, or have a line of their own; not the glue between."""
+    return bool(line.option.rounds or line.rejected) or line.call.startswith("reveal")
+
+
+def _step(line: Line) -> list[str]:
+    rounds = f"rounds {line.begins + 1}–{line.ends}" if line.option.rounds else "no round"
+    own = [
+        f"%{line.index} = {line.call}    {line.source}",
+        f"    {line.type}",
+        f"    {line.width}; {error(line)}; {rounds}",
+        f"    → {_option(line.option)}",
+    ]
+    return own + [f"      not {_option(one)}" for one in line.rejected]
+
+
+def _option(one: Option) -> str:
+    return (
+        f"{one.way}: {one.rounds} rounds, {one.sent:,} B and {one.received:,} B, "
+        f"dealt {one.dealt:,} B, {duration(one.seconds)}"
+    )
+
+
+def _level(at: int, part: Part) -> str:
+    steps = " ".join(f"%{index}" for index in part.steps) or "local steps"
+    took = part.measured
+    measured = f" = measured, {duration(took.seconds)}" if took else ""
+    return (
+        f"  {at}: {part.rounds} rounds, {part.sent:,} B and {part.received:,} B{measured}: {steps}"
+    )
+
+
+def html(explanation: Explanation) -> str:
+    """A table; all text escaped."""
+    names = ("step", "way", "rounds", "0→1", "1→0", "dealt", "width", "error", "rejected")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = "".join(_row(line) for line in explanation.lines if _told(line))
+    title = f"{escape(explanation.title)} on {escape(explanation.network)}"
+    return (
+        f"<h4>{title}</h4><p>{escape(summary(explanation))}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(line: Line) -> str:
+    one = line.option
+    rejected = "; ".join(_option(other) for other in line.rejected)
+    cells = (
+        f"%{line.index} {line.call} {line.source}",
+        one.way,
+        one.rounds,
+        f"{one.sent:,}",
+        f"{one.received:,}",
+        f"{one.dealt:,}",
+        line.width,
+        error(line),
+        rejected,
+    )
+    return "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"

@@ -1,0 +1,236 @@
+"""Pass 4. Where fraction bits are cut off: once per sum, and not before a comparison.
+
+It is done exactly before a reveal, and in the cheap way where nobody is shown the result.
+
+A truncation waits ("pending") while what follows is linear, so that terms of a sum share one. A
+comparison takes the untruncated words. A truncation whose value reaches a reveal is exact, so that
+no rounding coin is told, unless the signature accepts coins.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import numpy as np
+
+from moiety.errors import UsageError
+from moiety.lang.program import Constant, Program, Step
+from moiety.lang.trace import Value
+from moiety.lang.types import PUBLIC, SHARED, Fixed
+from moiety.plan.ranges import proved, sharpened
+from moiety.plan.rewrite import Rewrite, needed, uses
+
+TRUNCATIONS = ("truncate", "truncate_exact")
+COINS = ("truncate", "widen")
+"""Where a rounding coin comes from."""
+MOST_BITS = 63
+"""Signed bits of a word that can be truncated."""
+
+
+def scale(program: Program) -> Program:
+    """The same real meaning, to a few units of the last place, with fewer and cheaper cuts.
+
+    Where a later step takes a value only with the bounds that it had, as a table does, or states
+    bounds that follow from them, and they would widen by a unit, nothing is changed.
+    """
+    try:
+        return needed(_Scaling(program).result())
+    except UsageError:
+        return program
+
+
+def hardened(program: Program, outputs: Collection[str]) -> Program:
+    """The program in which no rounding coin of a truncation reaches these outputs."""
+    told = _behind(program, {program.outputs[name] for name in outputs})
+
+    def visit(rewrite: Rewrite, index: int, step: Step) -> Value | None:
+        rounding = step.primitive.name in COINS and step.parameters.get("shift")
+        if not rounding or index not in told:
+            return None
+        return rewrite.apply("truncate_exact", *rewrite.operands(step), **step.parameters)
+
+    return Rewrite(program).run(visit)
+
+
+def _behind(program: Program, shown: set[int]) -> set[int]:
+    """These values and all that they are made from."""
+    found = set(shown)
+    for index, step in reversed(list(program.steps())):
+        if index in found:
+            found.update(step.operands)
+    return found
+
+
+def exposed(program: Program) -> set[int]:
+    """Values that a reveal shows something of and whose rounding coins must not be told."""
+    strict = {
+        index
+        for index, step in program.steps()
+        if step.primitive.name == "reveal" and not step.parameters.get("coins_too")
+    }
+    return _behind(program, strict)
+
+
+class _Scaling:
+    """`pending[i]` = (v, s): the old value i is the new value v, still to be cut by s bits."""
+
+    def __init__(self, program: Program) -> None:
+        self.rewrite, self.program = Rewrite(program), program
+        self.pending: dict[int, tuple[Value, int]] = {}
+        self.exposed = exposed(program)
+        self.loose: set[int] = set()
+        self.uses = {index: len(found) for index, found in uses(program).items()}
+
+    def result(self) -> Program:
+        for index, node in enumerate(self.program.nodes):
+            if not isinstance(node, Step):
+                self.rewrite.values[index] = self.rewrite.new.add(node)
+                continue
+            self.rewrite.new.line = node.line
+            rule = _RULES.get(node.primitive.name)
+            if not (rule and rule(self, index, node)):
+                for operand in node.operands:
+                    self.cut(operand)
+                self.rewrite.values[index] = sharpened(self.rewrite, self.rewrite.copy(node))
+            self.note(index, node)
+        for index in self.program.outputs.values():
+            self.cut(index)
+        return self.rewrite.finish()
+
+    def cut(self, index: int) -> Value:
+        """The new value of an old one, truncated now if that was pending."""
+        if index not in self.rewrite.values:
+            value, shift = self.pending[index]
+            self.rewrite.values[index] = self._truncated(index, value, shift)
+        return self.rewrite.values[index]
+
+    def _truncated(self, index: int, value: Value, shift: int) -> Value:
+        if index not in self.exposed and value.type.owner == SHARED:
+            cheap = self.rewrite.attempt("truncate", value, shift=shift)
+            if cheap is not None:
+                return cheap
+        return self.rewrite.apply("truncate_exact", value, shift=shift)
+
+    def waiting(self, index: int) -> tuple[Value, int]:
+        """The new value before its pending truncation, and how much that cuts."""
+        return self.pending.get(index) or (self.rewrite.values[index], 0)
+
+    def lifted(self, *indices: int) -> tuple[list[Value], int]:
+        """The old values with as many bits to cut as the one with most."""
+        pairs = [self.waiting(index) for index in indices]
+        most = max(shift for _, shift in pairs)
+        return [self._raised(value, most - shift) for value, shift in pairs], most
+
+    def _raised(self, value: Value, bits: int) -> Value:
+        if not bits:
+            return value
+        known = self.rewrite.constant_of(value)
+        if known is not None:
+            type = known.type
+            words = known.data << np.uint64(bits)
+            bounds = (type.lo << bits, type.hi << bits)
+            raised = replace(type, kind=Fixed(type.fraction + bits), lo=bounds[0], hi=bounds[1])
+            return self.rewrite.new.add(Constant(np.asarray(words), raised, real=known.real))
+        return self.rewrite.apply("multiply", value, self.rewrite.number(1 << bits, bits))
+
+    def settles(self, index: int, name: str, shift: int, *operands: Value, **kw: object) -> bool:
+        """True if the step may run before the truncation; then that is pending for its result."""
+        made = self.rewrite.attempt(name, *operands, **kw)
+        value = None if made is None else sharpened(self.rewrite, made)
+        if value is None or value.type.width > MOST_BITS:
+            return False
+        self.pending[index] = (value, shift)
+        return True
+
+    def note(self, index: int, step: Step) -> None:
+        """Keeps in mind whether a value, or one before it, may leave the bounds that it had."""
+        value, shift = self.waiting(index)
+        lo, hi = value.type.lo >> shift, (value.type.hi >> shift) + (shift > 0)
+        inside = step.type.lo <= lo and hi <= step.type.hi
+        if not inside or self.loose.intersection(step.operands):
+            self.loose.add(index)
+
+    def alone(self, *indices: int) -> bool:
+        """True where no other step needs these values truncated."""
+        return all(self.uses[i] == 1 or i not in self.pending for i in indices)
+
+
+def _truncation(scaling: _Scaling, index: int, step: Step) -> bool:
+    (operand,) = step.operands
+    if step.type.owner != SHARED:
+        return False
+    value, shift = scaling.waiting(operand)
+    scaling.pending[index] = (value, shift + step.parameters["shift"])
+    return True
+
+
+def _linear(scaling: _Scaling, index: int, step: Step) -> bool:
+    """Sums, differences, choices, parts: of untruncated words, cut afterwards."""
+    words = step.operands[1:] if step.primitive.name == "select" else step.operands
+    waiting = [i for i in words if i in scaling.pending]
+    if not waiting or not scaling.alone(*words):
+        return False
+    if step.primitive.name == "select" and len(waiting) < 2:
+        return False
+    if step.type.size > sum(scaling.program.nodes[i].type.size for i in waiting):
+        return False
+    condition = [scaling.cut(i) for i in step.operands[: len(step.operands) - len(words)]]
+    try:
+        values, shift = scaling.lifted(*words)
+    except UsageError:
+        return False
+    return scaling.settles(
+        index, step.primitive.name, shift, *condition, *values, **step.parameters
+    )
+
+
+def _within(scaling: _Scaling, index: int, step: Step) -> bool:
+    """Bounds that hold by proof are proved anew where the value is made."""
+    (operand,) = step.operands
+    if not proved(step):
+        if operand in scaling.loose:
+            raise UsageError(f"{step.line}: bounds that followed from narrower ones")
+        return False
+    if operand in scaling.pending:
+        scaling.pending[index] = scaling.pending[operand]
+    if operand in scaling.rewrite.values:
+        scaling.rewrite.values[index] = scaling.rewrite.values[operand]
+    return True
+
+
+def _multiply(scaling: _Scaling, index: int, step: Step) -> bool:
+    """A public factor sends nothing, so it may come before the truncation."""
+    x, y = step.operands
+    if scaling.program.nodes[x].type.owner == PUBLIC:
+        x, y = y, x
+    if x not in scaling.pending or scaling.program.nodes[y].type.owner != PUBLIC:
+        return False
+    value, shift = scaling.waiting(x)
+    if not scaling.alone(x) or step.type.size > value.type.size:
+        return False
+    return scaling.settles(index, "multiply", shift, value, scaling.cut(y))
+
+
+def _less_than(scaling: _Scaling, index: int, step: Step) -> bool:
+    """⌊x / 2^s⌋ < c exactly where x < c·2^s; and the untruncated words compare better.
+
+    A value that is needed truncated as well is compared truncated: what is chosen by the
+    comparison, as in a clip, is then the very word that was compared.
+    """
+    if not any(i in scaling.pending for i in step.operands) or not scaling.alone(*step.operands):
+        return False
+    try:
+        (x, y), _ = scaling.lifted(*step.operands)
+        scaling.rewrite.values[index] = scaling.rewrite.apply("less_than", x, y)
+    except UsageError:
+        return False
+    return True
+
+
+_RULES: dict[str, Callable[[_Scaling, int, Step], bool]] = {
+    **dict.fromkeys(TRUNCATIONS, _truncation),
+    **dict.fromkeys(("add", "subtract", "negate", "sum_over", "select", "concat"), _linear),
+    **dict.fromkeys(("reshape", "transpose", "take"), _linear),
+    "within": _within,
+    "multiply": _multiply,
+    "less_than": _less_than,
+}

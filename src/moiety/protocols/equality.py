@@ -1,0 +1,95 @@
+"""[x = 0] for a shared word x: c = x + r is opened, and [c = r] follows from what was dealt of r.
+
+By one distributed point function in one round, or by a shared unit table for each digit of r and a
+tree of ANDs: more rounds, less to deal.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from moiety.protocols import dpf
+from moiety.protocols.additive import open_words
+from moiety.protocols.base import Context, Protocol
+from moiety.protocols.boolean import BitTriples, products
+from moiety.protocols.comparison import DIGIT, digits, level_sizes
+from moiety.protocols.correlations import Array, Correlation, Field
+
+
+@dataclass(frozen=True)
+class PointMask(Correlation):
+    """r uniform mod 2^ring, and keys of the function that is 1 at r."""
+
+    count: int
+    ring: int
+
+    def _random(self) -> tuple[Field, ...]:
+        return Field((self.count,), self.ring), *dpf.root_fields(self.count)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        return dpf.key_fields(self.count, self.ring)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        r, zero, one = random
+        return dpf.generate(r, (zero, one), self.ring)
+
+
+@dataclass(frozen=True)
+class UnitMask(Correlation):
+    """r uniform mod 2^ring, and for each digit of r the word whose one set bit is that digit."""
+
+    count: int
+    ring: int
+    digit: int = DIGIT
+
+    def _random(self) -> tuple[Field, ...]:
+        return (Field((self.count,), self.ring),)
+
+    def _dependent(self) -> tuple[Field, ...]:
+        places = digits(self.ring, self.digit)
+        return tuple(Field((self.count,), 1 << width, xor=True) for _, width in places)
+
+    def _values(self, *random: Array) -> Iterable[Array]:
+        for low, width in digits(self.ring, self.digit):
+            yield np.uint64(1) << _place(random[0], low, width)
+
+
+def _place(x: Array, low: int, width: int) -> Array:
+    return x >> np.uint64(low) & np.uint64((1 << width) - 1)
+
+
+def zero_at_once(ctx: Context, x: Array, ring: int) -> Protocol[Array]:
+    """Shares of [x = 0 mod 2^ring] for flat x; one round."""
+    r, zero, one, *words = ctx.supply.take(PointMask(x.size, ring))
+    (c,) = yield from open_words(ctx, x + r, ring=ring)
+    return dpf.at(ctx, (zero if ctx.first else one, *words), c, ring)
+
+
+def zero(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Array]:
+    """Shares of [x = 0 mod 2^ring] for flat x; a round, and one for each level of the tree."""
+    r, *tables = ctx.supply.take(UnitMask(x.size, ring, digit))
+    (c,) = yield from open_words(ctx, x + r, ring=ring)
+    one, places = np.uint64(1), digits(ring, digit)
+    leaves = [
+        (table >> _place(c, *place) & one).astype(np.uint8)
+        for table, place in zip(tables, places, strict=True)
+    ]
+    equal = np.stack(leaves)
+    while len(equal) > 1:
+        pairs = len(equal) // 2
+        left, right = equal[:pairs].reshape(-1), equal[pairs : 2 * pairs].reshape(-1)
+        (found,) = yield from products(ctx, left, [right])
+        equal = np.concatenate([found.reshape(pairs, -1), equal[2 * pairs :]])
+    result: Array = equal[0]
+    return result
+
+
+def tree_triples(count: int, ring: int, digit: int = DIGIT) -> tuple[BitTriples, ...]:
+    """The correlations of `zero` after its mask, level by level."""
+    return tuple(BitTriples((pairs * count,)) for pairs in level_sizes(len(digits(ring, digit))))
+
+
+def opened_bits(count: int, ring: int, digit: int = DIGIT) -> list[int]:
+    """The bits that each party opens in each round of `zero` after the first."""
+    return [2 * pairs * count for pairs in level_sizes(len(digits(ring, digit)))]

@@ -1,0 +1,135 @@
+"""Sums of sines: fits, their bounds, and sigmoid, tanh and erf on shares against float64."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from moiety.errors import UsageError
+from moiety.lang.primitive import REGISTRY
+from moiety.lang.types import SHARED, Private, words
+from moiety.ops import fit
+from moiety.ops.bounded import erf, sigmoid, tanh
+from moiety.ops.intervals import widen
+from moiety.ops.recipe import Form
+from moiety.protocols import fourier
+from moiety.protocols.fourier import Waves
+from plan_kit import by_way, grid, measured, planned
+
+FORM = Form("sigmoid", 8, 18, 32)
+SHARP = np.vectorize(math.erf)
+
+
+def logistic(x):
+    return np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x)))
+
+
+KNOWN = ["0x1.12987d6709b1ep-1", "-0x1.16162964006c4p-5", "0x1.af204ec1c3745p-5"]
+
+
+@pytest.mark.parametrize(("name", "reach", "terms"), [("sigmoid", 6, 8), ("erf", 2, 6)])
+def test_a_fit_keeps_its_bound_everywhere(name, reach, terms):
+    found = fit.sines(name, 16 * reach, terms)
+    x = np.linspace(0, reach, 100_001)
+    angles = 2 * np.pi * np.outer(x, np.arange(1, terms + 1)) / 2**found.period
+    exact = logistic(x) - 0.5 if name == "sigmoid" else SHARP(x)
+    worst = np.abs(np.sin(angles) @ found.amplitudes - exact).max()
+    assert 0.9 * found.error < worst <= found.error
+
+
+def test_fits_for_all_reals_are_as_good_as_published():
+    reach, found, error = fit.anywhere("sigmoid", 8)
+    assert error < 6e-4 and found.total < 3 and 7 < reach / 16 < 8
+    assert fit.anywhere("sigmoid", 12)[2] < 1e-4
+
+
+def test_a_fit_is_the_same_on_every_machine():
+    """Bit for bit: parties that disagree by one unit would share garbage."""
+    assert [b.hex() for b in fit.sines("sigmoid", 64, 3).amplitudes] == KNOWN
+
+
+def test_public_factors_use_only_operations_that_all_machines_round_alike():
+    c = np.arange(0, 2**20, 97, dtype=np.uint64)
+    waves = Waves(20, 16, 15, 32)
+    for j, (sine, cosine) in enumerate(fourier._multiples(c, waves), 1):
+        angle = 2 * np.pi * ((j * c) % 2**20) / 2**20
+        assert np.abs(sine - np.sin(angle)).max() < 1e-13
+        assert np.abs(cosine - np.cos(angle)).max() < 1e-13
+
+
+CASES = {
+    "sigmoid, proven": (sigmoid, logistic, 4.0),
+    "sigmoid, proven, 12 terms": (lambda x: sigmoid(x, terms=12), logistic, 7.0),
+    "sigmoid, all reals": (sigmoid, logistic, 2.0**20),
+    "tanh, proven": (tanh, np.tanh, 3.0),
+    "tanh, all reals": (tanh, np.tanh, 500.0),
+    "erf, all reals": (erf, SHARP, 100.0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_curves_on_shares_keep_the_stated_error(name):
+    function, exact, bound = CASES[name]
+    x = grid(-bound, bound, 18, near=[8.0, 7.5625, 7.5, 4.0, 1.0, 0.0])
+    type = words(x.shape, SHARED, (-int(bound * 2**18), int(bound * 2**18)), 18)
+    for plan in by_way(lambda x: {"y": function(x)}, x=type):
+        found, stated = measured(plan, "y", x=x)
+        worst = np.abs(found - exact(np.ldexp(x.view(np.int64), -18))).max()
+        assert worst <= stated < (1.6e-3 if "tanh" in name else 8e-4)
+        assert worst > stated / 20, "the bound says nothing"
+
+
+def test_the_limits_are_reached_far_out():
+    x = np.array([-(2**61), -(2**40), 2**40, 2**61], np.int64).view(np.uint64)
+    type = words((4,), SHARED, (-(2**61), 2**61), 18)
+    for plan in by_way(lambda x: {"y": sigmoid(x)}, x=type):
+        found, _ = measured(plan, "y", x=x)
+        assert np.array_equal(found, [0, 0, 1, 1])
+
+
+def test_a_curve_comes_back_to_wide_shares():
+    x = grid(-4.0, 4.0, 18)
+    type = words(x.shape, SHARED, (-(2**20), 2**20), 18)
+    plan = planned(lambda x: {"y": widen(sigmoid(x), shift=14)}, x=type)
+    found, stated = measured(plan, "y", x=x)
+    assert plan.program.nodes[-1].type.ring == 64 and len(plan.cost.rounds) == 2
+    assert np.abs(found - logistic(np.ldexp(x.view(np.int64), -18))).max() <= stated < 8e-4
+
+
+def test_one_round_and_three_bytes_for_a_proven_range():
+    type = words((1000,), SHARED, (-(4 << 18), 4 << 18), 18)
+    plan = planned(lambda x: {"y": sigmoid(x)}, x=type)
+    assert len(plan.cost.rounds) == 1
+    assert plan.cost.link(0, 1) == plan.cost.link(1, 0) == 1000 * 22 // 8
+
+
+@pytest.mark.parametrize(
+    ("bound", "arguments"),
+    [(100.0, {"terms": 1}), (2.0**30, {"fraction": 60}), (4.0, {"fraction": 4})],
+)
+def test_what_cannot_be_accurate_is_refused(bound, arguments):
+    type = words((4,), SHARED, (-int(bound * 2**18), int(bound * 2**18)), 18)
+    with pytest.raises(UsageError):
+        planned(lambda x: {"y": sigmoid(x, **arguments)}, x=type)
+
+
+def test_a_range_beyond_the_reach_is_not_taken_for_proven():
+    type = words((4,), SHARED, (-(40 << 18), 40 << 18), 18)
+    with pytest.raises(UsageError, match="errs by"):
+        REGISTRY["curve"].rule(type, form=FORM)
+
+
+def test_whoever_holds_x_computes_alone():
+    plan = planned(
+        lambda x: {"y": sigmoid(x)}, x=words((4,), Private(1), (-(4 << 18), 4 << 18), 18)
+    )
+    assert not plan.cost.rounds
+
+
+def test_an_inexact_argument_adds_its_error_times_the_slope():
+    exact = words((4,), SHARED, (-(4 << 18), 4 << 18), 18)
+    curve = REGISTRY["curve"]
+    assert curve.rule(replace(exact, error=4), form=FORM).error == 2**14
+    near = [curve.accuracy(exact, errors=[e], form=FORM) for e in (0.0, 0.5)]
+    assert near[1] - near[0] == pytest.approx(0.125)

@@ -1,0 +1,195 @@
+"""Fused kernels against the definition of what they fuse, at sizes that cross their chunks."""
+
+import secrets
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moiety import _core
+from moiety.errors import PeerMisbehaved
+from moiety.protocols import additive, boolean, comparison, truncation
+from moiety.protocols.additive import OwnedProduct, Triple
+from moiety.protocols.boolean import BitTriples, BitWord
+from moiety.protocols.comparison import SignMask
+from moiety.protocols.correlations import Correlation
+from moiety.protocols.truncation import FloorMask, WrapProduct
+from moiety.ring import Stream, unpack_bits, unpack_words
+from protocol_kit import both, integers
+
+KEYS = bytes(range(16)), bytes(range(1, 17))
+SIZES = (1, 7, 64, 65, 2049, 16_500, 131_100)
+DEALT = [
+    *(Triple(n, ring) for n in SIZES for ring in (64, 13)),
+    *(BitTriples((n, n, n // 2)) for n in SIZES),
+    *(BitWord(n) for n in SIZES),
+    *(SignMask(n, ring, digit) for n in SIZES[:-1] for ring, digit in ((64, 4), (23, 3), (1, 4))),
+    *(SignMask(n, 14, digit) for n in (65, 16_500) for digit in (1, 2, 5, 6)),
+    *(FloorMask(n, ring, shift) for n in SIZES[:-1] for ring, shift in ((64, 14), (37, 9))),
+    *(OwnedProduct(owner, m, 7, 3, 21) for owner in (0, 1) for m in (1, 9, 5000)),
+]
+
+
+def streams():
+    return Stream(KEYS[0], 3), Stream(KEYS[1], 3)
+
+
+def named(correlation):
+    return str(correlation)
+
+
+@pytest.mark.parametrize("correlation", DEALT, ids=named)
+def test_the_fast_way_deals_what_the_definition_deals(correlation, monkeypatch):
+    fast = correlation.deal(streams())
+    monkeypatch.setattr(type(correlation), "_correct", Correlation._correct)
+    assert fast == correlation.deal(streams())
+    assert len(fast) == correlation.size()
+
+
+@pytest.mark.parametrize("correlation", DEALT, ids=named)
+def test_both_parts_combine_to_what_the_fields_say(correlation):
+    sent = correlation.deal(streams())
+    first, second = (
+        correlation.take(party, stream, sent).arrays() for party, stream in enumerate(streams())
+    )
+    fields = correlation._random() + correlation._dependent()
+    combined = [f.combine(a, b) for f, a, b in zip(fields, first, second, strict=True)]
+    random = combined[: len(correlation._random())]
+    expected = zip(correlation._dependent(), correlation._values(*random), strict=True)
+    for found, (field, value) in zip(combined[len(random) :], expected, strict=True):
+        assert np.array_equal(found, field.reduce(value))
+
+
+def test_a_part_reads_its_corrections_from_any_byte():
+    correlation = SignMask(100, 20)
+    sent = correlation.deal(streams())
+    whole = correlation.take(1, streams()[1], sent).arrays()
+    shifted = correlation.take(1, streams()[1], b"xyz" + sent + b"!", 3).arrays()
+    assert all(np.array_equal(a, b) for a, b in zip(whole, shifted, strict=True))
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_products_across_chunks(count):
+    x, y = integers(-(2**30), 2**30, max(count, 7)), integers(-(2**30), 2**30, max(count, 7))
+    for ring in (64, 62):
+        first, second = both(
+            (Triple(x.size, ring),),
+            lambda ctx, a, b, r=ring: additive.multiply(ctx, a, b, ring=r),
+            x,
+            y,
+        ).results
+        assert np.array_equal(additive.signed(first + second, ring), x * y)
+
+
+@pytest.mark.parametrize("digit", [3, 4])
+@pytest.mark.parametrize("ring", [64, 24])
+def test_signs_across_chunks(ring, digit):
+    x = integers(-(2 ** (ring - 1)), 2 ** (ring - 1) - 1, 33_333)
+    bill = SignMask(x.size, ring, digit), *comparison.tree_triples(x.size, ring - 1, digit)
+    first, second = both(bill, lambda ctx, a: comparison.negative(ctx, a, ring, digit), x).results
+    assert np.array_equal(first ^ second, (x.view(np.int64) < 0).astype(np.uint8))
+
+
+def test_floors_across_chunks():
+    x = integers(-(2**40), 2**40, 20_001)
+    bill = FloorMask(x.size, 42, 13), *comparison.tree_triples(x.size, 13), BitWord(x.size)
+    first, second = both(bill, lambda ctx, a: truncation.floor(ctx, a, 42, 13), x).results
+    assert np.array_equal((first + second).view(np.int64), x.view(np.int64) >> 13)
+
+
+@pytest.mark.parametrize("shift", [1, 18, 62])
+def test_cheap_truncations_across_chunks(shift):
+    x = integers(-(2**62), 2**62 - 1, 20_001)
+    bill = (WrapProduct(x.size, shift),)
+    first, second = both(bill, lambda ctx, a: truncation.approximate(ctx, a, shift), x).results
+    assert set((first + second).view(np.int64) - (x.view(np.int64) >> shift)) <= {0, 1}
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_bits_across_chunks(count):
+    factor, other = (
+        np.frombuffer(secrets.token_bytes(count), np.uint8) & np.uint8(1) for _ in range(2)
+    )
+    short = other[: count // 2]
+
+    def side(ctx, _):
+        mine = [bits if ctx.first else np.zeros_like(bits) for bits in (factor, other, short)]
+        whole, part = yield from boolean.products(ctx, mine[0], mine[1:])
+        return whole, part, (yield from boolean.to_words(ctx, whole))
+
+    bill = BitTriples((count, count // 2)), BitWord(count)
+    first, second = both(bill, side, np.zeros(1, np.uint64)).results
+    assert np.array_equal(first[0] ^ second[0], factor & other)
+    assert np.array_equal(first[1] ^ second[1], factor[: count // 2] & short)
+    assert np.array_equal(first[2] + second[2], (factor & other).astype(np.uint64))
+
+
+@given(st.integers(0, 600), st.integers(1, 64), st.integers(0, 40))
+def test_a_drawn_field_is_its_bytes_of_the_stream_unpacked(count, bits, offset):
+    raw = Stream(KEYS[0], 9).bytes(offset + -(-count * bits // 8))[offset:]
+    part = _core.Dealt(KEYS[0], 9, offset, [(0, False), (count * bits, False)])
+    number = int.from_bytes(raw, "little") & ((1 << count * bits) - 1)
+    expected = [number >> i * bits & ((1 << bits) - 1) for i in range(count)]
+    assert part.words(1, count, bits).tolist() == expected
+    assert part.end == offset + len(raw)
+    if bits == 1:
+        assert part.bits(1, count).tolist() == expected
+        assert part.row(1, count).tobytes()[: len(raw)] == number.to_bytes(len(raw), "little")
+
+
+def test_a_part_refuses_what_does_not_fit():
+    for fields, corrections, begin in (
+        ([(9, True)], b"a", 0),
+        ([(8, True)], b"a", 1),
+        ([(8, True)], None, 0),
+        ([(7, True)], b"\x80", 0),
+    ):
+        with pytest.raises(PeerMisbehaved):
+            Stream(KEYS[0], 0).part(fields, corrections, begin)
+    part = _core.Dealt(KEYS[0], 0, 0, [(64, False)])
+    for field, count, bits in ((1, 1, 64), (0, 2, 64), (0, 65, 1), (0, 2**63, 64)):
+        with pytest.raises(ValueError, match="expected length"):
+            part.words(field, count, bits)
+    with pytest.raises(ValueError, match="end of the stream"):
+        _core.Dealt(KEYS[0], 0, 2**64 - 8, [(72, False)])
+    assert repr(part) == "Dealt(hidden)"
+
+
+def test_messages_that_are_not_what_is_due_are_refused():
+    def answered(message):
+        def run(ctx, x):
+            protocol = comparison.negative(ctx, x, 21)
+            next(protocol)
+            with pytest.raises(PeerMisbehaved):
+                protocol.send({1 - ctx.party: message})
+            return None
+            yield
+
+        return run
+
+    x = np.zeros(11, np.uint64)
+    bill = (SignMask(11, 21), *comparison.tree_triples(11, 20))
+    for message in (b"", bytes(28), bytes(30), b"\xff" * 29):
+        both(bill, answered(message), x)
+
+
+def test_shapes_of_comparisons_are_refused():
+    part = _core.Dealt(KEYS[0], 0, 0, [(8, False)])
+    for shape in ((1, 8, 4, 0), (1, 8, 4, 7), (1, 65, 4, 4), (1, 8, 9, 4), (1, 8, 4, 4)):
+        with pytest.raises(ValueError, match=r"bits|length"):
+            _core.look_up(bytes(1), bytes(1), part, 0, shape, True)
+    for rows in (1, 2, 3, 5):
+        with pytest.raises(ValueError, match="rows"):
+            _core.mask_level(np.zeros((rows, 1), np.uint64), part, 1)
+    with pytest.raises(ValueError, match="rows"):
+        _core.mask_level(np.zeros((4, 2), np.uint64), part, 1)
+
+
+def test_whole_words_are_read_where_they_lie():
+    words = np.arange(5, dtype=np.uint64)
+    message = words.tobytes()
+    assert np.shares_memory(unpack_words(message, 5, 64), np.frombuffer(message, np.uint8))
+    with pytest.raises(PeerMisbehaved):
+        unpack_words(message, 4, 64)
+    assert unpack_bits(b"\x05", 3).tolist() == [1, 0, 1]

@@ -1,0 +1,367 @@
+"""Passes: text in, text out; plans that fit their network; random programs are right."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import moiety
+import moiety.array as xp
+from moiety import From, Kept, Results, Shared, To
+from moiety.errors import InternalError, UsageError
+from moiety.lang.primitive import DEALER
+from moiety.lang.trace import trace
+from moiety.lang.types import BIT, SHARED, Private, words
+from moiety.ops.compare import select
+from moiety.ops.convert import reveal, truncate, truncate_exact
+from moiety.ops.local import concat, reshape, take, transpose, within
+from moiety.plan import accuracy, pipeline
+from moiety.plan.candidates import assemble, candidates
+from moiety.plan.network import NETWORKS, Machine, Network
+from moiety.plan.pipeline import PASSES, Target
+from moiety.plan.plan import Planned
+from moiety.plan.select import estimate, work
+from moiety.protocols.additive import signed
+from moiety.run import dealing, twin
+
+S = words((4,), SHARED, (-100, 100))
+F = words((4,), SHARED, (-(2**20), 2**20), 18)
+T = words((4, 2), Private(0), (-9, 9))
+U = words((4, 3), Private(1), (-9, 9))
+W = words((5, 1), SHARED, (-9, 9))
+
+
+def after(name, function, **inputs):
+    """The steps of a program after one pass, without the header and the inputs."""
+    text = PASSES[name](trace(function, inputs)).text
+    return [line for line in text.splitlines()[1:] if " = input " not in line]
+
+
+def test_simplify_computes_constants_and_runs_equal_steps_once():
+    def function(x):
+        unused = x * 7
+        y = (x + 0) * 1 + (np.array(2) * np.array(3) - (x - x).type.size + 4)
+        z = x * x + within(x * x, lo=-(10**6), hi=10**6, by="us")
+        flat = reshape(reshape(transpose(transpose(x)), shape=(2, 2)), shape=(4,))
+        return {"z": z, "y": y, "f": take(flat, indices=range(4), axis=0), "u": unused * 0 + x}
+
+    assert after("simplify", function, x=S) == [
+        "%1 = constant 7: int[] public in [7, 7]",
+        "%2 = multiply(%0, %1): int[4] shared in [-700, 700]",
+        "%3 = constant 6: int[] public in [6, 6]",
+        "%4 = add(%0, %3): int[4] shared in [-94, 106]",
+        "%5 = multiply(%0, %0): int[4] shared in [-10000, 10000]",
+        "%6 = add(%5, %5): int[4] shared in [-20000, 20000]",
+        "%7 = constant 0: int[] public in [0, 0]",
+        "%8 = multiply(%2, %7): int[4] shared in [0, 0]",
+        "%9 = add(%8, %0): int[4] shared in [-100, 100]",
+        "return z = %6",
+        "return y = %4",
+        "return f = %0",
+        "return u = %9",
+    ]
+
+
+def test_place_keeps_each_owners_columns_in_the_clear():
+    lines = after("place", lambda t, u, w: {"y": concat(t, u, axis=1) @ w}, t=T, u=U, w=W)
+    assert lines == [
+        "%3 = take(%2, indices=range(0, 2), axis=0): int[2, 1] shared in [-9, 9]",
+        "%4 = matmul(%0, %3): int[4, 1] shared in [-162, 162]",
+        "%5 = take(%2, indices=range(2, 5), axis=0): int[3, 1] shared in [-9, 9]",
+        "%6 = matmul(%1, %5): int[4, 1] shared in [-243, 243]",
+        "%7 = add(%4, %6): int[4, 1] shared in [-405, 405]",
+        "return y = %7",
+    ]
+
+
+R = words((4, 1), SHARED, (-9, 9))
+ROWS = words((6, 2), Private(1), (-9, 9))
+V = words((2, 1), SHARED, (-9, 9))
+PLACED = {
+    "columns turned": (
+        lambda t, u, r: transpose(concat(t, u, axis=1)) @ r,
+        {"t": T, "u": U, "r": R},
+    ),
+    "rows": (lambda t, p, v: concat(t, p, axis=0) @ v, {"t": T, "p": ROWS, "v": V}),
+    "rows turned": (
+        lambda t, p, r: transpose(concat(t, p, axis=0)) @ r,
+        {"t": T, "p": ROWS, "r": words((10, 1), SHARED, (-9, 9))},
+    ),
+    "a table on the right": (lambda r, t: transpose(r) @ t, {"r": R, "t": T}),
+    "tables on the right": (
+        lambda r, t, u: transpose(r) @ concat(t, u, axis=1),
+        {"r": R, "t": T, "u": U},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_place_leaves_no_product_of_a_shared_table(name):
+    function, inputs = PLACED[name]
+    before = trace(lambda **kw: {"y": function(*kw.values())}, inputs)
+    program = PASSES["place"](before)
+    plan = pipeline.compile(program)
+    ways = {s.way.name for _, s in plan.steps() if s.primitive.name == "matmul"}
+    assert ways == {"owned matrix"}
+    generator = np.random.default_rng()
+    data = {
+        name: generator.integers(-9, 10, type.shape).astype(np.int64).view(np.uint64)
+        for name, type in inputs.items()
+    }
+    assert np.array_equal(program.clear(data)["y"], before.clear(data)["y"])
+
+
+def test_ranges_prove_more_than_each_step_alone():
+    known = np.array([[3], [-2]])
+
+    def function(x, y, t):
+        return {
+            "square": x * x,
+            "none": x - x,
+            "least": select(x < y, x, y),
+            "most": select(x < y, y, x),
+            "known": t @ known,
+        }
+
+    y = words((4,), SHARED, (-5, 500))
+    t = words((4, 2), SHARED, (-10, 100))
+    bounds = [line.split(" in ")[-1] for line in after("ranges", function, x=S, y=y, t=t)]
+    program = PASSES["ranges"](trace(function, {"x": S, "y": y, "t": t}))
+    found = {name: program.nodes[at].type for name, at in program.outputs.items()}
+    spans = {name: (type.lo, type.hi) for name, type in found.items()}
+    assert spans == {
+        "square": (0, 10000),
+        "none": (0, 0),
+        "least": (-100, 100),
+        "most": (-5, 500),
+        "known": (-230, 320),
+    }
+    assert bounds and "by=a square" in program.text
+
+
+def test_scale_cuts_a_sum_once_and_a_comparison_never():
+    def function(x, y):
+        p, q = (truncate_exact(v * v, shift=18) for v in (x, y))
+        return {"sum": p + q + x, "less": truncate_exact(x * y, shift=18) < y}
+
+    names = [line.split(" = ")[1].split("(")[0] for line in after("scale", function, x=F, y=F)[:-2]]
+    assert names.count("truncate") == 1 and names.count("truncate_exact") == 0
+    assert names[-1] == "truncate"
+
+
+def test_scale_is_exact_where_a_result_is_told():
+    def function(x):
+        kept = truncate_exact(x * x, shift=18)
+        told = truncate_exact(kept * x, shift=18)
+        return {"kept": truncate_exact(kept * 3, shift=1), "told": reveal(told, to=0)}
+
+    lines = after("scale", function, x=words((4,), SHARED, (-(2**19), 2**19), 18))
+    exact = [line for line in lines if "truncate_exact(" in line]
+    cheap = [line for line in lines if "truncate(" in line]
+    assert len(exact) == 2 and len(cheap) == 1
+    free = after(
+        "scale",
+        lambda x: {"told": reveal(truncate_exact(x * x, shift=18), to=0, coins_too=True)},
+        x=F,
+    )
+    assert any("truncate(" in line for line in free)
+
+
+def test_narrow_sends_no_more_bits_than_matter():
+    lines = after("narrow", lambda x, y: {"c": x * y < 7}, x=S, y=S)
+    assert lines[:3] == [
+        "%2 = narrow(%0, ring=15): int[4] shared in [-100, 100] mod 2^15",
+        "%3 = narrow(%1, ring=15): int[4] shared in [-100, 100] mod 2^15",
+        "%4 = multiply(%2, %3): int[4] shared in [-10000, 10000] mod 2^15",
+    ]
+    kept = after("narrow", lambda x, y: {"p": x * y}, x=S, y=S)
+    assert not any("narrow" in line for line in kept)
+    approximate = after("narrow", lambda x: {"p": truncate(x * x, shift=1)}, x=F)
+    assert not any("narrow" in line for line in approximate)
+
+
+def test_a_pass_that_changes_what_a_program_gives_is_caught():
+    before = trace(lambda x: {"y": x + 1}, {"x": S})
+    with pytest.raises(InternalError, match="inputs or outputs"):
+        pipeline.verified("bad", before, trace(lambda x: {"z": x + 1}, {"x": S}))
+    with pytest.raises(InternalError, match="turned the output"):
+        pipeline.verified("bad", before, trace(lambda x: {"y": x < 1}, {"x": S}))
+
+
+def test_unknown_passes_and_networks_are_refused():
+    program = trace(lambda x: {"y": x + 1}, {"x": S})
+    with pytest.raises(UsageError, match="no pass"):
+        pipeline.compile(program, Target(skip=("nothing",)))
+    with pytest.raises(UsageError, match="network"):
+        pipeline.compile(program, Target(network="moon"))
+
+
+# choice
+
+
+def ways(function, network, **inputs):
+    plan = pipeline.compile(trace(function, inputs), Target(network=network))
+    return [step.way.name for _, step in plan.steps() if not step.way.local], plan
+
+
+def test_a_slow_network_takes_fewer_rounds_and_a_fast_one_fewer_bytes():
+    def function(x, y):
+        return {"c": x < y}
+
+    lan = Network("fast", 1e-6, 1.25e8)
+    near_, plan = ways(function, lan, x=F, y=F)
+    far, other = ways(function, "wan", x=F, y=F)
+    assert near_ != far and plan.hash != other.hash
+    assert len(other.cost.rounds) < len(plan.cost.rounds)
+    assert other.cost.dealt > plan.cost.dealt
+
+
+def test_a_step_off_the_longest_chain_takes_fewer_bytes():
+    """Alone a comparison would take one round; beside a longer one it takes the cheap way."""
+
+    def both(x, y):
+        slow = truncate_exact(x * y, shift=18)
+        return {"c": x < y, "s": reveal(slow, to=0)}
+
+    chosen, _ = ways(both, "wan", x=F, y=F)
+    assert "DPF prefix parity" not in chosen
+    alone, _ = ways(lambda x, y: {"c": x < y}, "wan", x=F, y=F)
+    assert alone != ["dealt digit tables"]
+
+
+def test_the_selected_plan_is_never_predicted_slower_than_any_forced_one():
+    def function(x, y):
+        return {"c": (x < y) ^ (x * y < 5), "s": select(x < 3, x, y)}
+
+    program = trace(function, {"x": S, "y": S})
+    machine = Machine()
+    for network in NETWORKS.values():
+
+        def seconds(plan, network=network):
+            total = sum(
+                work(one, step, machine)
+                for _, step in plan.steps()
+                for one in candidates(program, step, DEALER)
+                if one.way is step.way and one.types == step.types
+            )
+            return estimate(plan.cost, total, network).seconds
+
+        best = pipeline.compile(program, Target(network=network, skip=tuple(PASSES)))
+        options = {i: candidates(program, step, DEALER) for i, step in program.steps()}
+        for place in range(max(map(len, options.values()))):
+            forced = {i: found[min(place, len(found) - 1)] for i, found in options.items()}
+            assert seconds(best) <= seconds(assemble(program, DEALER, forced)) * (1 + 1e-6)
+
+
+# random programs
+
+
+UNARY = [
+    lambda v: v * 0.37,
+    lambda v: v - 1.25,
+    lambda v: -v,
+    lambda v: xp.abs(v),
+    lambda v: xp.clip(v, -1.5, 2),
+    lambda v: v * v,
+    lambda v: v @ v.T @ v,
+    lambda v: v + xp.mean(v, axis=0),
+    lambda v: xp.max(v, axis=1, keepdims=True) - v,
+    lambda v: v[::-1],
+]
+BINARY = [
+    lambda v, w: v + w,
+    lambda v, w: v - 2 * w,
+    lambda v, w: v * w,
+    lambda v, w: xp.minimum(v, w),
+    lambda v, w: xp.maximum(v, w),
+    lambda v, w: v @ (w.T @ v) / 4,
+]
+
+
+@st.composite
+def recipes(draw):
+    """Steps of a random program: which function, of which earlier values."""
+    steps = []
+    for at in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from("ub"))
+        pool = UNARY if kind == "u" else BINARY
+        chosen = draw(st.integers(0, len(pool) - 1))
+        steps.append((kind, chosen, *(draw(st.integers(0, 2 + at)) for _ in range(2))))
+    return steps
+
+
+def follow(recipe, x, y, z):
+    values = [x, y, z]
+    for kind, chosen, first, second in recipe:
+        if kind == "u":
+            values.append(UNARY[chosen](values[first]))
+        else:
+            values.append(BINARY[chosen](values[first], values[second]))
+    return values[-1]
+
+
+def inside(type, *held):
+    """True if a value lies within its proven bounds, whatever coins fell."""
+    if type.kind == BIT:
+        return True
+    parts = [data.reshape(-1) for data in held if data is not None]
+    words = parts[0] + parts[1] if type.owner == SHARED else parts[0]
+    found = signed(words, type.ring).view(np.int64)
+    return type.lo <= found.min() and found.max() <= type.hi
+
+
+@settings(max_examples=60)
+@given(
+    recipe=recipes(),
+    seed=st.integers(0, 2**32),
+    network=st.sampled_from(sorted(NETWORKS)),
+    skip=st.sets(st.sampled_from(pipeline.NAMES), max_size=2),
+    coins=st.booleans(),
+)
+def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
+    recipe, seed, network, skip, coins
+):
+    @moiety.secure
+    def function(
+        x: From("a", low=-2, high=2), y: From("b", low=-1, high=1), z: Shared(low=-1, high=1)
+    ) -> Results(told=To("a", coins=coins), kept=Kept()):
+        found = follow(recipe, x, y, z)
+        return {"told": found, "kept": found * 1}
+
+    try:
+        compiled = function.compile(
+            dict.fromkeys("xyz", (2, 3)), target=Target(network=network, skip=skip)
+        )
+    except UsageError as error:
+        assert error.hint
+        return
+    generator = np.random.default_rng(seed)
+    bounds = {"x": 2.0, "y": 1.0, "z": 1.0}
+    data = {
+        name: np.clip(generator.uniform(-1.3 * b, 1.3 * b, (2, 3)), -b, b)
+        for name, b in bounds.items()
+    }
+    plan = compiled.plan
+    brought, lots = twin.split(plan, compiled.encode_all(data)), dealing.deal(plan)
+    parties = [twin.Execution(plan, p, brought[p], lots[p]) for p in (0, 1)]
+    transcript = twin.lockstep([party.run() for party in parties])
+    assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
+    for index, node in enumerate(plan.nodes):
+        assert inside(node.type, *(party.values[index].data for party in parties)), node
+    errors = accuracy.bounds(plan.program)
+    real = compiled.real(**data)
+    shares = [result["kept"] for result in transcript.results if "kept" in result]
+    found = compiled.decode({"told": transcript.results[0]["told"], "kept": shares[0] + shares[1]})
+    for name, value in found.items():
+        assert np.abs(value - real[name]).max() <= errors[plan.outputs[name]] * (1 + 1e-9) + 1e-9
+
+
+def test_a_plan_names_its_passes_with_their_times():
+    ticks = iter(range(100))
+    plan = pipeline.compile(
+        trace(lambda x: {"y": x * x}, {"x": S}),
+        Target(skip=("place",), clock=lambda: float(next(ticks))),
+    )
+    assert [one.name for one in plan.passed] == [n for n in pipeline.NAMES if n != "place"]
+    assert all(one.seconds == 1.0 for one in plan.passed)
+    assert all(isinstance(step, Planned) for _, step in plan.steps())

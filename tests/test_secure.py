@@ -1,0 +1,218 @@
+"""Secure functions: what a signature says, what is refused, what each party brings and learns."""
+
+import numpy as np
+import pytest
+
+import moiety
+import moiety.array as xp
+from moiety import From, Kept, Results, Shared, To
+from moiety.errors import DataError, UsageError
+from moiety.lang.types import SHARED, Private
+from moiety.run import twin
+from moiety.run.rehearsal import rehearse
+
+
+@moiety.secure
+def score(x: From("bank", low=-8, high=8), w: From("payco", low=-1, high=1), steps=2) -> To("bank"):
+    logit = x @ w
+    for _ in range(steps):
+        logit = logit * 0.5
+    return logit
+
+
+def run(compiled, **arguments):
+    plan = compiled.plan
+    return twin.run(plan, twin.split(plan, compiled.encode_all(arguments))).results
+
+
+def test_a_secure_function_is_still_a_function():
+    assert score(np.eye(2), np.array([1.0, 2.0]))[1] == 0.5
+    assert score.signature.parties == ("bank", "payco") and score.name == "score"
+
+
+def test_each_party_brings_its_own_and_one_learns_the_result():
+    compiled = score.compile({"x": (3, 2), "w": (2,), "steps": 1})
+    x, w = np.arange(6.0).reshape(3, 2), np.array([0.5, -0.25])
+    bank, payco = run(compiled, x=x, w=w)
+    assert np.allclose(compiled.decode(bank)["result"], x @ w / 2, atol=1e-4) and payco == {}
+    assert set(compiled.encode(0, {"x": x})) == {"x"}
+    assert set(compiled.encode(1, {"w": w})) == {"w"}
+    assert compiled.plan.receivers == {0}
+
+
+def test_a_public_parameter_is_part_of_the_program():
+    plans = {score.compile({"x": (3, 2), "w": (2,), "steps": n}).plan.hash for n in (0, 1, 2)}
+    assert len(plans) == 3
+
+
+BAD = {
+    "another shape": ("x", np.zeros((2, 3)), "shape"),
+    "NaN": ("x", np.array([[np.nan, 0], [0, 0], [0, 0]]), "not finite"),
+    "infinite": ("x", np.array([[-np.inf, 0], [0, 0], [0, 0]]), "not finite"),
+    "above": ("x", np.full((3, 2), 8.0000001), "declared bounds"),
+    "below": ("w", np.array([-1.5, 0]), "declared bounds"),
+    "text": ("w", np.array(["a", "b"]), "not numbers"),
+    "half a count": ("n", np.array([0.5, 1]), "not whole"),
+    "a count too large": ("n", np.array([3, 10]), "declared bounds"),
+    "a label of 2": ("y", np.array([0, 2]), "other than 0 and 1"),
+    "a label of -1": ("y", np.array([1, -1]), "other than 0 and 1"),
+    "half a label": ("y", np.array([0.5, 1]), "other than 0 and 1"),
+    "a missing label": ("y", np.array([np.nan, 1]), "not finite"),
+}
+
+
+@moiety.secure
+def everything(
+    x: From("a", low=-8, high=8),
+    w: From("b", low=-1, high=1),
+    n: From("a", low=0, high=9, dtype=int),
+    y: From("b", dtype=bool),
+) -> To("a"):
+    return x @ w + xp.sum(n) + xp.sum(y)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_arguments_are_refused_without_being_shown(name):
+    argument, data, match = BAD[name]
+    compiled = everything.compile({"x": (3, 2), "w": (2,), "n": (2,), "y": (2,)})
+    with pytest.raises(DataError, match=match) as caught:
+        compiled.encode_one(argument, data)
+    assert argument in str(caught.value) and "8.0000001" not in str(caught.value)
+
+
+def test_labels_may_be_booleans_or_zeros_and_ones():
+    compiled = everything.compile({"x": (3, 2), "w": (2,), "n": (2,), "y": (2,)})
+    for labels in ([True, False], [1, 0], [1.0, 0.0]):
+        assert compiled.encode_one("y", np.array(labels)).tolist() == [1, 0]
+
+
+def test_results_may_be_several_kept_and_told_to_both():
+    @moiety.secure
+    def step(x: From("a", low=-1, high=1), w: Shared(low=-2, high=2)) -> Results(
+        w=Kept(), most=To("b"), own=To("a"), public=Kept()
+    ):
+        return {"w": w + x, "most": xp.max(x), "own": x * 2, "public": x}
+
+    compiled = step.compile({"x": (2,), "w": (2,)})
+    types = {n: compiled.plan.nodes[i].type.owner for n, i in compiled.plan.outputs.items()}
+    assert types == {"w": SHARED, "most": Private(1), "own": Private(0), "public": SHARED}
+    a, b = run(compiled, x=[0.5, -0.5], w=[1, 2])
+    assert compiled.decode({"w": a["w"] + b["w"]})["w"].tolist() == [1.5, 1.5]
+    assert compiled.decode(b)["most"] == 0.5 and compiled.decode(a)["own"].tolist() == [1, -1]
+    assert "most" not in a and "own" not in b
+
+
+def test_state_is_carried_from_call_to_call_as_shares():
+    @moiety.secure
+    def descend(w: Shared(low=-4, high=4, coins=True), g: From("a", low=-1, high=1)) -> Kept():
+        return xp.clip(w - 0.25 * g * w, -4, 4)
+
+    compiled = descend.compile({"w": (3,), "g": (3,)})
+    plan, state = compiled.plan, np.array([1.0, -2.0, 3.0])
+    gradient = np.array([0.5, -0.5, 1.0])
+    brought = twin.split(plan, compiled.encode_all({"w": state, "g": gradient}))
+    for _ in range(5):
+        results = twin.run(plan, brought).results
+        for mine, result in zip(brought, results, strict=True):
+            mine["w"] = result["result"]
+        state = state - 0.25 * gradient * state
+    found = compiled.decode({"result": brought[0]["w"] + brought[1]["w"]})["result"]
+    assert np.abs(found - state).max() < 1e-3
+
+
+def test_kept_coins_do_not_reach_a_reveal_unless_said():
+    def made(coins):
+        @moiety.secure
+        def function(w: Shared(low=-4, high=4, coins=True)) -> To("a", coins=coins):
+            return w * 0.3
+
+        return function
+
+    with pytest.raises(UsageError, match="coins") as caught:
+        made(False).compile({"w": (2,)})
+    assert "coins=True" in caught.value.hint
+    assert made(True).compile({"w": (2,)}).plan.receivers == {0}
+
+
+def test_a_third_owner_sends_shares():
+    @moiety.secure
+    def total(
+        x: From("a", low=-1, high=1), y: From("b", low=-1, high=1), z: From("c", low=-1, high=1)
+    ) -> To("a"):
+        return x + y + z
+
+    compiled = total.compile(dict.fromkeys("xyz", (2,)))
+    assert compiled.plan.inputs["z"].owner == SHARED
+
+
+def test_an_argument_that_every_party_knows_costs_nothing():
+    @moiety.secure
+    def shifted(x: From("a", low=-1, high=1), p: From("public", low=-3, high=3)) -> Kept():
+        return x * p
+
+    plan = shifted.compile({"x": (2,), "p": (2,)}).plan
+    assert plan.inputs["p"].owner != SHARED and not plan.cost.rounds
+
+
+def no_bounds(x: From("a")) -> To("a"):
+    return x
+
+
+def no_result(x: From("a", low=0, high=1)):
+    return x
+
+
+def wrong_names(x: From("a", low=0, high=1)) -> Results(y=To("a")):
+    return {"z": x}
+
+
+def constant(x: From("a", low=0, high=1)) -> To("a"):
+    return 3
+
+
+def third(
+    x: From("a", low=0, high=1), y: From("b", low=0, high=1), z: From("c", low=0, high=1)
+) -> To("c"):
+    return x + y + z
+
+
+SIGNATURES = {
+    "no bounds": (no_bounds, "no bounds"),
+    "no receiver": (no_result, "who learns"),
+    "other results": (wrong_names, "its signature names"),
+    "a constant": (constant, "does not depend"),
+    "a third receiver": (third, "third party"),
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_that_do_not_say_enough_are_refused(name):
+    function, match = SIGNATURES[name]
+    with pytest.raises(UsageError, match=match):
+        secure = moiety.secure(function)
+        secure.compile(dict.fromkeys(secure.signature.arguments, (2,)))
+
+
+def test_shapes_are_needed_and_names_checked():
+    with pytest.raises(UsageError, match="shape of w"):
+        score.compile({"x": (3, 2)})
+    with pytest.raises(UsageError, match="no argument v"):
+        score.compile({"x": (3, 2), "w": (2,), "v": (1,)})
+    with pytest.raises(UsageError, match="needs the argument w"):
+        score.compile({"x": (3, 2), "w": (2,)}).clear(x=np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("reach", [1, 6, 1000])
+@pytest.mark.parametrize("coins", [False, True])
+def test_approximated_functions_keep_their_stated_error(name, reach, coins):
+    def body(x: From("a", low=-reach, high=reach)) -> Results(y=To("b", coins=coins), slope=Kept()):
+        function = getattr(xp, name)
+        return {"y": function(x), "slope": xp.grad(lambda x: xp.sum(function(x)))(x)}
+
+    compiled = moiety.secure(body).compile({"x": (101,)})
+    x = np.linspace(-reach, reach, 101)
+    outcome = rehearse(compiled, {"x": x})
+    for one in outcome.results:
+        assert one.from_real <= one.bound < 0.01
+    assert compiled.explain(outcome.measured).data.rounds > 0
