@@ -58,7 +58,7 @@ def test_the_enclave_is_interrupted(company, play):
     payco.resume()
     for process in (lender, payco):
         assert process.end(SOON) == 4, process.story()
-        assert "enclave stopped: KeyboardInterrupt" in process.error
+        assert "enclave stopped: it was interrupted" in process.error
 
 
 def test_the_enclave_is_started_last(company, play):

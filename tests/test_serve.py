@@ -50,7 +50,7 @@ def test_garbage_before_tls(service):
     assert service.alive
 
 
-def test_garbage_after_tls():
+def test_garbage_after_tls(service):
     for payload in (b"", b"\xff" * 100, encode({"job": b""})):
         channel = called()
         channel.send(Kind.HELLO, payload)

@@ -76,9 +76,9 @@ def serve(  # noqa: PLR0913 - all that its operator decides
                 steps.current = "start"
                 try:
                     service.one_job()
-                except Exception as error:
+                except BaseException as error:
                     watch.abort(told(error))
-                    if once:
+                    if once or not isinstance(error, Exception):
                         raise
                     steps.note(f"the job ended: {_words(error)}")
                 if once:
