@@ -97,7 +97,8 @@ def test_an_interruption(moiety, monkeypatch):
 def test_every_command_has_json():
     def leaves(group):
         for command in group.registered_commands:
-            yield command.callback
+            if not command.hidden:
+                yield command.callback
         for inner in group.registered_groups:
             yield from leaves(inner.typer_instance)
 
