@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 
-from job_kit import base
 from moiety.agreement.manifest import load_job, parse_job
 from moiety.data.schema import Schema
 from moiety.data.table import Table
@@ -21,6 +20,7 @@ from moiety.wire.certificates import make_credentials
 from moiety.wire.channel import Channel
 from moiety.wire.transport import InsecureTransport
 from moiety.wire.watch import Watch
+from stage_kit import base
 
 NAMES = ("lender", "payco")
 ENCLAVE = make_credentials("enclave", 1)

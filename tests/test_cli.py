@@ -8,8 +8,10 @@ import pytest
 
 from cli_kit import fails, moiety  # noqa: F401
 from moiety import __version__
+from moiety.cli import console
 from moiety.cli.main import app, main
 from moiety.party.config import load_party
+from moiety.run.steps import Event
 
 # ── usage ───────────────────────────────────────────────────────────────────────────────────
 
@@ -181,3 +183,16 @@ def test_a_card_cannot_smuggle_settings(moiety, tmp_path):
     card.write_text("\n".join(lines) + "\n" + evil)
     assert moiety("peer", "add", card, "--home", tmp_path / "bank")[0] == 0
     assert load_party(tmp_path / "bank").data == {}
+
+
+# ── texts of others ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_partners_words_cannot_steer_the_terminal(capsys):
+    words = "\x1b[31mred \x07[bold]bold[/bold] \u202etfel"
+    console.person("payco", Event("predict", "noted", words))
+    console.problem(words, words)
+    console.result({}, words, as_json=False)
+    out, err = capsys.readouterr()
+    assert not [letter for letter in out + err if not letter.isprintable() and letter != "\n"]
+    assert out.count("[bold]bold[/bold]") == 1 and err.count("[bold]bold[/bold]") == 3

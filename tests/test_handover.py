@@ -1,71 +1,19 @@
-"""What the enclave gives out: never more than asked, agreed and stated; and what parties accept."""
-
-import hashlib
-from dataclasses import replace
-from functools import cache
+"""What the enclave gives out: never more than was asked, agreed and stated."""
 
 import numpy as np
 import pytest
 
-from moiety.agreement.signing import SigningKey
+from handover_kit import SIGNING, handing_over, shape, share_of, trained
 from moiety.enclave.handover import (
     LARGEST_BATCH,
-    ModelShare,
-    ask,
     deal_again,
-    hand_over,
     read_share,
     receive_material,
-    receive_share,
 )
-from moiety.enclave.job import train
-from moiety.errors import DataError, MaterialError, PeerLost, PeerMisbehaved, PolicyRefused
-from moiety.message import decode, encode
-from moiety.run.dealing import Material
+from moiety.errors import PeerLost, PeerMisbehaved, PolicyRefused
+from moiety.message import encode
 from moiety.wire.frame import Kind
-from party_kit import NAMES, columns, job, line, other_job, outcomes
-
-SIGNING = SigningKey.create()
-DOMAIN = b"moiety model header v1\0"
-MODEL = {"header": bytes, "signature": bytes, "salt": bytes, "arrays": dict[str, bytes]}
-SALT = bytes(32)
-LIMIT = 1 << 28
-
-
-@cache
-def trained():
-    return train(job(), columns())
-
-
-def handing_over(*asked, of=None, sends=None):
-    """What the enclave makes of two parties' requests, and what each party gets."""
-    of = of or job()
-
-    def enclave_side(channels):
-        try:
-            return hand_over(
-                of,
-                trained(),
-                signing=SIGNING,
-                production=False,
-                measurement=bytes(32),
-                channels=dict(zip(NAMES, channels, strict=True)),
-            )
-        finally:
-            for channel in channels:
-                channel.close()
-
-    def party_side(channel, index, batches):
-        (sends or ask)(channel, batches)
-        share = receive_share(channel, of, index, SIGNING.public)
-        return share, [receive_material(channel) for _ in batches]
-
-    with line("lender") as (lender, first), line("payco") as (payco, second):
-        return outcomes(
-            lambda: enclave_side([first, second]),
-            lambda: party_side(lender, 0, asked[0]),
-            lambda: party_side(payco, 1, asked[-1]),
-        )
+from party_kit import NAMES, job, line, other_job, outcomes
 
 
 def test_each_party_gets_a_share_and_material_for_what_both_asked():
@@ -181,132 +129,3 @@ def test_parties_must_name_the_same_model_of_this_job():
         assert all(isinstance(party, PeerLost) for party in parties)
     found, *_ = dealing_again(share.header, batches=(30, 31))
     assert "ask for 61 predictions" in str(found)
-
-
-# ── what a party accepts as its share ───────────────────────────────────────────────────────
-
-
-def share_of(party=0, signer=SIGNING, of=None, arrays=None, **changes):
-    """An enclave's message with a share of zeros, its header signed, both changed as told."""
-    shape = trained().model.shape
-    zeros = {name: np.zeros_like(words) for name, words in trained().model.arrays.items()}
-    sent = {name: words.tobytes() for name, words in zeros.items()}
-    sent = sent if arrays is None else arrays(sent)
-    facts = {
-        "job": (of or job()).hash,
-        "shape": shape.to_fields(),
-        "simulated": True,
-        "measurement": bytes(32),
-        "rows": 60,
-        "predictions": 1,
-        "shares": [digest(sent)] * 2,
-    }
-    header = encode({**facts, **changes})
-    signature = signer.sign(header, DOMAIN)
-    return {"header": header, "signature": signature, "salt": SALT, "arrays": sent}
-
-
-def digest(arrays):
-    named = b"".join(name.encode() + b"\0" + arrays[name] for name in sorted(arrays))
-    return hashlib.sha256(SALT + named).digest()
-
-
-def got(message, party=0):
-    payload = message if isinstance(message, bytes) else encode(message)
-    with line() as (guest, enclave):
-        found, _ = outcomes(
-            lambda: receive_share(guest, job(), party, SIGNING.public),
-            lambda: enclave.send(Kind.MODEL, payload),
-        )
-    if isinstance(found, Exception):
-        raise found
-    return found
-
-
-def shape(**changes):
-    return {**trained().model.shape.to_fields(), **changes}
-
-
-def test_the_kit_makes_a_share_that_is_accepted():
-    assert isinstance(got(share_of()), ModelShare)
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"of": other_job(("predictions = 60", "predictions = 59"))}, "does not name"),
-        ({"shares": [bytes(32)] * 2}, "does not name"),
-        ({"shares": []}, "does not name"),
-        ({"arrays": lambda sent: {**sent, "features_0": bytes(8)}}, "another shape"),
-        ({"arrays": lambda sent: {"intercept": sent["intercept"]}}, "another shape"),
-        ({"arrays": lambda sent: {**sent, "intercept": b""}}, "another shape"),
-        ({"arrays": lambda sent: {**sent, "intercept": bytes(16)}}, "another shape"),
-        ({"shape": shape(kind="trees")}, "another model than the job's"),
-        ({"shape": shape(kind="magic")}, "another model than the job's"),
-        ({"shape": shape(trees=1, depth=2)}, "another model than the job's"),
-        ({"shape": shape(counts=[[4], [4]])}, "another model than the job's"),
-        ({"shape": shape(counts=[])}, "another model than the job's"),
-        ({"shape": shape(counts=[[0] * 5, [4] * 18])}, "another model than the job's"),
-        ({"shape": shape(counts=[[10**9] * 5, [4] * 18])}, "another model than the job's"),
-        ({"rows": "60"}, "`rows`"),
-        ({"more": 1}, "does not belong"),
-    ],
-)
-def test_a_share_that_is_not_of_this_job_is_refused(changes, text):
-    with pytest.raises(PeerMisbehaved, match=text):
-        got(share_of(**changes))
-
-
-def test_a_header_signed_by_another_key_or_altered_is_refused():
-    with pytest.raises(PolicyRefused, match="the enclave on the model's header"):
-        got(share_of(signer=SigningKey.create()))
-    message = share_of()
-    altered = bytearray(message["header"])
-    altered[-1] ^= 1
-    with pytest.raises(PolicyRefused, match="the enclave on the model's header"):
-        got({**message, "header": bytes(altered)})
-    with pytest.raises(PolicyRefused, match="the enclave on the model's header"):
-        got({**message, "signature": b"short"})
-    with pytest.raises(PeerMisbehaved, match="does not name"):
-        got({**message, "salt": bytes([1] * 32)})
-
-
-def test_the_other_partys_share_is_not_taken_for_ones_own():
-    message = share_of(shares=[bytes(32), digest(share_of()["arrays"])])
-    assert got(message, party=1)
-    with pytest.raises(PeerMisbehaved, match="does not name"):
-        got(message, party=0)
-
-
-def test_material_in_another_form_is_refused():
-    def received(payload):
-        with line() as (guest, enclave):
-            enclave.send(Kind.MATERIAL, payload)
-            return receive_material(guest)
-
-    good = Material(0, bytes(16), bytes(32), bytes(16), b"")
-    assert received(good.encode()).lot == bytes(16)
-    for broken in (b"", good.encode()[:-1], good.encode() + b"\0"):
-        with pytest.raises(PeerMisbehaved):
-            received(broken)
-    with pytest.raises(MaterialError):
-        received(replace(good, seed=b"short").encode())
-
-
-def test_labels_that_are_all_alike_train_nothing():
-    sealed = columns()
-    owner = job().labelled.name
-    sealed[owner] = replace(sealed[owner], label=np.zeros(60, np.uint8))
-    with pytest.raises(DataError, match="all labels are alike"):
-        train(job(), sealed)
-
-
-def test_capsules_of_different_lengths_train_nothing():
-    sealed = {**columns(60), "payco": columns(59)["payco"]}
-    with pytest.raises(DataError, match="same number of aligned rows"):
-        train(job(), sealed)
-
-
-def test_the_model_travels_in_canonical_form():
-    message = share_of()
-    assert decode(encode(message), MODEL, LIMIT) == message

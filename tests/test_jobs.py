@@ -6,12 +6,14 @@ from signal import SIGINT
 
 import pytest
 
-from job_kit import APPLICANTS, KEPT, SOON, company, play, scores, service, spent  # noqa: F401
+from job_kit import KEPT, company, play, service  # noqa: F401
 from moiety.agreement.record import verify_record
 from moiety.agreement.record_line import line_hash
 from moiety.data.credit import ID
 from moiety.data.ids import normalise_id
 from moiety.party.config import load_party
+from process_kit import SOON
+from stage_kit import APPLICANTS, scores, spent
 
 pytestmark = pytest.mark.jobs
 NAMES = ("lender", "payco")

@@ -4,10 +4,12 @@ from signal import SIGINT
 
 import pytest
 
-from job_kit import APPLICANTS, CLIENTS, KEPT, SOON, base, company, play, scores  # noqa: F401
+from job_kit import KEPT, company, play  # noqa: F401
 from moiety.cli.processes import run_all
 from moiety.errors import MoietyError
 from moiety.party.config import load_party
+from process_kit import SOON
+from stage_kit import APPLICANTS, CLIENTS, base, scores
 
 pytestmark = pytest.mark.jobs
 

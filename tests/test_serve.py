@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from job_kit import INTRODUCTION, SOON, base, company, play, service  # noqa: F401
+from handshake_kit import hello
+from job_kit import INTRODUCTION, company, play, service  # noqa: F401
 from moiety.errors import PeerLost
 from moiety.message import encode
 from moiety.wire.certificates import make_credentials
@@ -13,7 +14,8 @@ from moiety.wire.frame import HEADER, Kind
 from moiety.wire.tls import Options, connect_until_attested
 from moiety.wire.watch import Watch
 from party_kit import job, other_job, party, signatures
-from test_handshake import hello
+from process_kit import SOON
+from stage_kit import base
 from tls_kit import dated
 
 pytestmark = pytest.mark.jobs

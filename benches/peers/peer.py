@@ -108,7 +108,8 @@ def party(me, ports, line, barrier, pipe):
             if shares[0] is None:
                 io = api.Io(2, configuration())
                 runtime.set_var(
-                    names[0], hand_over(me, line, lambda io=io: io.make_shares(table, SECRET))
+                    names[0],
+                    hand_over(me, line, lambda io=io, table=table: io.make_shares(table, SECRET)),
                 )
             with captured() if profile else nothing() as log:
                 runtime.run(executable)
