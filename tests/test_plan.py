@@ -1,28 +1,21 @@
-"""Passes: text in, text out; plans that fit their network; random programs are right."""
+"""Passes: text in, text out; plans that fit their network."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-import moiety
-import moiety.array as xp
-from moiety import From, Kept, Results, Shared, To
 from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import DEALER
 from moiety.lang.trace import trace
-from moiety.lang.types import BIT, SHARED, Private, words
+from moiety.lang.types import SHARED, Private, words
 from moiety.ops.compare import select
 from moiety.ops.convert import reveal, truncate, truncate_exact
 from moiety.ops.local import concat, reshape, take, transpose, within
-from moiety.plan import accuracy, pipeline
+from moiety.plan import pipeline
 from moiety.plan.candidates import assemble, candidates
 from moiety.plan.network import NETWORKS, Machine, Network
 from moiety.plan.pipeline import PASSES, Target
 from moiety.plan.plan import Planned
 from moiety.plan.select import estimate, work
-from moiety.protocols.additive import signed
-from moiety.run import dealing, twin
 
 S = words((4,), SHARED, (-100, 100))
 F = words((4,), SHARED, (-(2**20), 2**20), 18)
@@ -251,109 +244,6 @@ def test_the_selected_plan_is_never_predicted_slower_than_any_forced_one():
         for place in range(max(map(len, options.values()))):
             forced = {i: found[min(place, len(found) - 1)] for i, found in options.items()}
             assert seconds(best) <= seconds(assemble(program, DEALER, forced)) * (1 + 1e-6)
-
-
-# random programs
-
-
-UNARY = [
-    lambda v: v * 0.37,
-    lambda v: v - 1.25,
-    lambda v: -v,
-    lambda v: xp.abs(v),
-    lambda v: xp.clip(v, -1.5, 2),
-    lambda v: v * v,
-    lambda v: v @ v.T @ v,
-    lambda v: v + xp.mean(v, axis=0),
-    lambda v: xp.max(v, axis=1, keepdims=True) - v,
-    lambda v: v[::-1],
-]
-BINARY = [
-    lambda v, w: v + w,
-    lambda v, w: v - 2 * w,
-    lambda v, w: v * w,
-    lambda v, w: xp.minimum(v, w),
-    lambda v, w: xp.maximum(v, w),
-    lambda v, w: v @ (w.T @ v) / 4,
-]
-
-
-@st.composite
-def recipes(draw):
-    """Steps of a random program: which function, of which earlier values."""
-    steps = []
-    for at in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from("ub"))
-        pool = UNARY if kind == "u" else BINARY
-        chosen = draw(st.integers(0, len(pool) - 1))
-        steps.append((kind, chosen, *(draw(st.integers(0, 2 + at)) for _ in range(2))))
-    return steps
-
-
-def follow(recipe, x, y, z):
-    values = [x, y, z]
-    for kind, chosen, first, second in recipe:
-        if kind == "u":
-            values.append(UNARY[chosen](values[first]))
-        else:
-            values.append(BINARY[chosen](values[first], values[second]))
-    return values[-1]
-
-
-def inside(type, *held):
-    """True if a value lies within its proven bounds, whatever coins fell."""
-    if type.kind == BIT:
-        return True
-    parts = [data.reshape(-1) for data in held if data is not None]
-    words = parts[0] + parts[1] if type.owner == SHARED else parts[0]
-    found = signed(words, type.ring).view(np.int64)
-    return type.lo <= found.min() and found.max() <= type.hi
-
-
-@settings(max_examples=60)
-@given(
-    recipe=recipes(),
-    seed=st.integers(0, 2**32),
-    network=st.sampled_from(sorted(NETWORKS)),
-    skip=st.sets(st.sampled_from(pipeline.NAMES), max_size=2),
-    coins=st.booleans(),
-)
-def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
-    recipe, seed, network, skip, coins
-):
-    @moiety.secure
-    def function(
-        x: From("a", low=-2, high=2), y: From("b", low=-1, high=1), z: Shared(low=-1, high=1)
-    ) -> Results(told=To("a", coins=coins), kept=Kept()):
-        found = follow(recipe, x, y, z)
-        return {"told": found, "kept": found * 1}
-
-    try:
-        compiled = function.compile(
-            dict.fromkeys("xyz", (2, 3)), target=Target(network=network, skip=skip)
-        )
-    except UsageError as error:
-        assert error.hint
-        return
-    generator = np.random.default_rng(seed)
-    bounds = {"x": 2.0, "y": 1.0, "z": 1.0}
-    data = {
-        name: np.clip(generator.uniform(-1.3 * b, 1.3 * b, (2, 3)), -b, b)
-        for name, b in bounds.items()
-    }
-    plan = compiled.plan
-    brought, lots = twin.split(plan, compiled.encode_all(data)), dealing.deal(plan)
-    parties = [twin.Execution(plan, p, brought[p], lots[p]) for p in (0, 1)]
-    transcript = twin.lockstep([party.run() for party in parties])
-    assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
-    for index, node in enumerate(plan.nodes):
-        assert inside(node.type, *(party.values[index].data for party in parties)), node
-    errors = accuracy.bounds(plan.program)
-    real = compiled.real(**data)
-    shares = [result["kept"] for result in transcript.results if "kept" in result]
-    found = compiled.decode({"told": transcript.results[0]["told"], "kept": shares[0] + shares[1]})
-    for name, value in found.items():
-        assert np.abs(value - real[name]).max() <= errors[plan.outputs[name]] * (1 + 1e-9) + 1e-9
 
 
 def test_a_plan_names_its_passes_with_their_times():
