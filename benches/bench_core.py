@@ -11,11 +11,15 @@ import json
 import platform
 import statistics
 import time
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
 
 from moiety import _core
+from moiety.protocols.additive import Triple
+from moiety.protocols.comparison import SignMask
+from moiety.ring import Stream
 
 REPEATS = 7
 ITEMS = 2_000
@@ -71,6 +75,25 @@ def packing():
             yield name, f"10^6 words of {bits} bits", best, median, "ns/word"
 
 
+def ticks():
+    """One party's work in each tick at 10^6 elements, and the dealer's."""
+    n, x, keys = 1_000_000, words(1_000_000), (bytes(16), bytes(range(16)))
+    triple, sign = Triple(n), SignMask(n, 64)
+    for correlation in (triple, sign, SignMask(n, 24)):
+        work = partial(lambda c: c.deal((Stream(keys[0], 0), Stream(keys[1], 0))), correlation)
+        yield "deal", str(correlation)[:36], *(1e9 * t / n for t in measure(work)), "ns/element"
+    part = triple.take(0, Stream(keys[0], 0), b"").packed
+    own = _core.mask_words([x, x], part, 0, 64, subtract=True)
+    compared = sign.take(0, Stream(keys[0], 0), b"").packed
+    opened, shape = _core.mask_words([x], compared, 0, 64), (n, 64, 63, 4)
+    for name, work in (
+        ("mask", lambda: _core.mask_words([x, x], part, 0, 64, subtract=True)),
+        ("multiply", lambda: _core.multiply_words(own, own, part, n, 64, True)),
+        ("look up", lambda: _core.look_up(opened, opened, compared, 2, shape, True)),
+    ):
+        yield name, "10^6 elements, 64 bits", *(1e9 * t / n for t in measure(work)), "ns/element"
+
+
 def group():
     key = _core.PsiKey.random()
     items = [f"person {i}".encode() for i in range(ITEMS)]
@@ -115,7 +138,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--whole", action="store_true", help="add two whole parties at once")
     arguments = parser.parse_args()
-    kinds = [products, streams, packing, group, *([whole] if arguments.whole else [])]
+    kinds = [products, streams, packing, ticks, group, *([whole] if arguments.whole else [])]
     rows = [row for kind in kinds for row in kind()]
     if arguments.json:
         keys = ("kernel", "size", "best", "median", "unit")

@@ -191,3 +191,12 @@ def test_whoever_holds_x_computes_alone():
     type = words((4,), Private(0), (1, 2**20), 18)
     plan = planned(lambda x: {"y": log(x, fraction=18)}, x=type)
     assert not plan.cost.rounds
+
+
+@pytest.mark.parametrize("function", [exp, log, sqrt, rsqrt, reciprocal])
+def test_the_passes_may_cut_every_truncation_cheaply(function):
+    """A result that nobody is shown needs no exact truncation, not even for the floor in exp."""
+    program = trace(lambda x: {"y": function(x, fraction=18)}, {"x": share_of(0.5, 4.0, (4,))})
+    plan = compile(program, Target(network="wan"))
+    assert "truncate_exact" in program.text and "truncate_exact" not in plan.text
+    assert len(plan.cost.rounds) <= 15

@@ -24,6 +24,7 @@ DEALT = [
     *(Triple(n, ring) for n in SIZES for ring in (64, 13)),
     *(BitTriples((n, n, n // 2)) for n in SIZES),
     *(BitWord(n) for n in SIZES),
+    *(WrapProduct(n, shift) for n in SIZES for shift in (1, 18, 62)),
     *(SignMask(n, ring, digit) for n in SIZES[:-1] for ring, digit in ((64, 4), (23, 3), (1, 4))),
     *(SignMask(n, 14, digit) for n in (65, 16_500) for digit in (1, 2, 5, 6)),
     *(FloorMask(n, ring, shift) for n in SIZES[:-1] for ring, shift in ((64, 14), (37, 9))),

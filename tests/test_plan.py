@@ -1,4 +1,4 @@
-"""Passes: text in, text out; plans that fit their network; random programs are right."""
+"""Passes: text in, text out; plans that fit their network."""
 
 import numpy as np
 import pytest

@@ -78,10 +78,10 @@ def linked(me, ports):
     return libspu.link.create_brpc(description, me)
 
 
-def hand_over(me, line, share_table):
+def hand_over(me, line, io, table):
     """Shares a table that party 0 owns; party 1 gets its share over a socket of its own."""
     if me == 0:
-        own, other = share_table()
+        own, other = io.make_shares(table, SECRET)
         data = pickle.dumps(other, protocol=5)
         line.sendall(struct.pack("<Q", len(data)) + data)
         return own
@@ -107,10 +107,7 @@ def party(me, ports, line, barrier, pipe):
             begun = time.perf_counter()
             if shares[0] is None:
                 io = api.Io(2, configuration())
-                runtime.set_var(
-                    names[0],
-                    hand_over(me, line, lambda io=io, table=table: io.make_shares(table, SECRET)),
-                )
+                runtime.set_var(names[0], hand_over(me, line, io, table))
             with captured() if profile else nothing() as log:
                 runtime.run(executable)
             pipe.send((begun, time.perf_counter()))

@@ -117,6 +117,9 @@ def unmask_bits(own: bytes, theirs: bytes, dealt: Dealt, count: int, first: bool
 def deal_bit_words(first: Dealt, second: Dealt, count: int) -> bytes:
     """The corrections of such a part."""
 
+def deal_wraps(first: Dealt, second: Dealt, count: int, shift: int) -> bytes:
+    """The corrections of a part for `truncate_words`."""
+
 def look_up(
     own: bytes,
     theirs: bytes,
@@ -154,7 +157,7 @@ def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
 def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
-    """round(x · 2^fraction) mod 2^64, ties to even; ValueError if any |x| ≥ 2^(62 - fraction)."""
+    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction)."""
 
 def cpu_features() -> dict[str, str]:
     """The code path of `matmul`, `stream` and `curve` on this processor.

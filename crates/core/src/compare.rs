@@ -181,7 +181,7 @@ pub fn tables_len(shape: Comparison, top: bool) -> Result<usize, Error> {
     Ok(widths.map(|width| (rows_of(width) * shape.count).div_ceil(8)).sum())
 }
 
-/// Writes the corrections of the tables of r, whose shares are field 0, to `out`.
+/// Writes the corrections of the tables of r, whose shares are field 0, to `out`, of zeros.
 ///
 /// `field` is the number of the first table; with `top` a row of the top bits of r goes first.
 ///
@@ -205,7 +205,6 @@ pub fn deal_tables<B: AsRef<[u8]>>(
     if out.len() != due {
         return Err(Error::Length("corrections", due, out.len()));
     }
-    out.fill(0);
     let mut chunk = Chunk::new(rows_of(shape.digit));
     let mut table = vec![0; rows_of(shape.digit) * ROW];
     for at in (0..count).step_by(WIDE) {

@@ -145,15 +145,25 @@ pub fn deal_bit_products(
     Ok(())
 }
 
-/// Writes the corrections that make `count` shared bits words of `bits` bits to `out`.
+/// How two bits make the one that is dealt as a word.
+#[derive(Clone, Copy)]
+pub enum Combined {
+    /// They are shares of it.
+    Shares,
+    /// They are its factors, each known to one party.
+    Factors,
+}
+
+/// Writes the corrections that make `count` bits words of `bits` bits to `out`.
 ///
 /// # Errors
 /// [`Error::Length`] unless `out` has the bytes of so many words.
 pub fn deal_bit_words(
-    bit: [Share<'_>; 2],
+    (bit, combined): ([Share<'_>; 2], Combined),
     word: Share<'_>,
     (count, bits): (usize, u32),
     out: &mut [u8],
+    features: Features,
 ) -> Result<(), Error> {
     let due = packed_len(count, bits)?;
     if out.len() != due {
@@ -169,13 +179,24 @@ pub fn deal_bit_words(
         }
         let words = &mut words[..length];
         word.words(at, words, &mut scratch);
-        for (block, words) in words.chunks_mut(64).enumerate() {
-            let value = lines[0][block] ^ lines[1][block];
-            for (i, word) in words.iter_mut().enumerate() {
-                *word = (value >> i & 1).wrapping_sub(*word);
+        let [one, other] = &lines;
+        simd::widest(features, || {
+            for ((words, one), other) in words.chunks_mut(64).zip(one).zip(other) {
+                correct(
+                    words,
+                    if matches!(combined, Combined::Shares) { one ^ other } else { one & other },
+                );
             }
-        }
+        });
         pack_groups(words, bits, bytes);
     }
     Ok(())
+}
+
+/// Turns shares of at most 64 bits as words into what corrects them.
+#[inline(always)]
+fn correct(words: &mut [u64], bits: u64) {
+    for (i, word) in words.iter_mut().enumerate() {
+        *word = (bits >> i & 1).wrapping_sub(*word);
+    }
 }

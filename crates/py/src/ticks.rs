@@ -2,7 +2,7 @@
 
 use moiety_core::bits::packed_len;
 use moiety_core::fixed;
-use moiety_core::gates;
+use moiety_core::gates::{self, Combined};
 use moiety_core::owned::Owned;
 use moiety_core::products::{self, Masking};
 use moiety_core::ring::Shape;
@@ -164,6 +164,23 @@ pub(crate) fn deal_bit_words<'py>(
     let [other] = second.0.shares(0, [(count, 1)]).map_err(refuse)?;
     let word = first.0.share(1, count, 64).map_err(refuse)?;
     message(py, packed_len(count, 64).map_err(refuse)?, |out| {
-        gates::deal_bit_words([bit, other], word, (count, 64), out)
+        gates::deal_bit_words(([bit, other], Combined::Shares), word, (count, 64), out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn deal_wraps<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    count: usize,
+    shift: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let one = first.0.share(0, count, 1).map_err(refuse)?;
+    let other = second.0.share(1, count, 1).map_err(refuse)?;
+    let word = first.0.share(2, count, shift).map_err(refuse)?;
+    let factors = ([one, other], Combined::Factors);
+    message(py, packed_len(count, shift).map_err(refuse)?, |out| {
+        gates::deal_bit_words(factors, word, (count, shift), out, *FEATURES)
     })
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from moiety import ops
 from moiety.array.dispatch import function
-from moiety.array.number import Array, numbers, raised, rescaled, tracing
+from moiety.array.number import Array, Number, numbers, raised, rescaled, tracing
 from moiety.errors import UsageError
 from moiety.lang.primitive import REGISTRY
 from moiety.lang.trace import Value
@@ -31,6 +31,14 @@ def _declared(name: str) -> Callable[..., Array]:
     traced.__name__ = name
     traced.__doc__ = f"The function {name} of each element, within the error that its step states."
     return function(reals.FUNCTIONS[name])(traced)
+
+
+def quotient(x: Number, y: Array) -> Array:
+    """The quotient by a secret whose bounds exclude 0."""
+    builder, (a, b) = tracing(y), numbers(x, y)
+    fraction = builder.fraction if builder else 0
+    operands = (raised(one, fraction).value for one in (a, b))
+    return wide(_approximation("divide")(*operands), fraction)
 
 
 def wide(value: Value, fraction: int) -> Array:

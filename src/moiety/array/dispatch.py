@@ -8,6 +8,8 @@ import numpy as np
 
 from moiety.array.number import Array
 from moiety.array.operators import FUNCTIONS
+from moiety.errors import UsageError
+from moiety.lang.source import line, placed
 
 
 def function(
@@ -20,8 +22,13 @@ def function(
 
         @functools.wraps(traced)
         def called(*operands: Any, **parameters: Any) -> Array:
-            chosen = traced if _any_array(operands) else meaning
-            return chosen(*operands, **parameters)
+            if not _any_array(operands):
+                plainly: Array = meaning(*operands, **parameters)
+                return plainly
+            try:
+                return traced(*operands, **parameters)
+            except UsageError as error:
+                raise placed(error, line()) from None
 
         FUNCTIONS[traced.__name__] = called
         return called

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from moiety.array.approximate import quotient
 from moiety.array.dispatch import function
 from moiety.array.number import (
     Array,
@@ -17,7 +18,6 @@ from moiety.array.number import (
     rescaled,
     tracing,
 )
-from moiety.array.operators import FUNCTIONS
 from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import REGISTRY
 from moiety.lang.types import PUBLIC
@@ -77,7 +77,7 @@ def divide(x: Number, y: Number) -> Array:
     """The quotient x / y: by a number, or by a secret whose bounds exclude 0."""
     if not isinstance(y, Array):
         return multiply(x, 1.0 / np.asarray(y, np.float64))
-    return multiply(x, FUNCTIONS["reciprocal"](y))
+    return quotient(x, y)
 
 
 @function()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from moiety.array.operators import Operators
 from moiety.errors import InternalError, UsageError
+from moiety.lang.source import line, placed
 from moiety.lang.trace import Trace, Value, constant
 from moiety.lang.types import BIT, SHARED, Type
 from moiety.ops.convert import bit_to_word, truncate, truncate_exact
@@ -74,17 +75,19 @@ class Array(Operators):
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        raise UsageError(
+        error = UsageError(
             "`if`, `while`, `and`, `or`, `not` on a secret value: the steps of a program cannot "
             "depend on secrets",
             hint="use moiety.array.where(condition, x, y), and &, |, ~ for booleans",
         )
+        raise placed(error, line())
 
     def __float__(self) -> float:
-        raise UsageError(
+        error = UsageError(
             "a secret value as a plain number",
             hint="keep computing with moiety.array, or return it with To(...)",
         )
+        raise placed(error, line())
 
     __int__ = __index__ = __float__
 

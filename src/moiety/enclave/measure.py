@@ -24,6 +24,7 @@ DEPENDENCIES = (
     "pyopenssl",
     "rich",
     "scikit-learn",
+    "scipy",
     "typer",
 )
 _PACKAGE = Path(__file__).resolve().parent.parent

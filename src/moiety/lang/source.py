@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from moiety.errors import UsageError
+
 PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
 
 
@@ -14,3 +16,10 @@ def line() -> str:
             return ""
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def placed(error: UsageError, at: str) -> UsageError:
+    """The same refusal with its place in front, unless it has that."""
+    if not at or str(error).startswith(at):
+        return error
+    return type(error)(f"{at}: {error}", hint=error.hint)

@@ -18,7 +18,7 @@ import numpy as np
 from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import REGISTRY, Array, Primitive
 from moiety.lang.program import Constant, Input, Node, Program, Step
-from moiety.lang.source import line
+from moiety.lang.source import line, placed
 from moiety.lang.types import PUBLIC, Type, bits, words
 
 
@@ -133,8 +133,8 @@ class Trace:
 def _at(line: str, primitive: Primitive, types: list[Type], error: UsageError) -> UsageError:
     """The same refusal with the place and the operands in front."""
     shown = " and ".join(type.span for type in types)
-    place = f"{line}: " if line else ""
-    return type(error)(f"{place}{primitive.name} of {shown}: {error}", hint=error.hint)
+    told = type(error)(f"{primitive.name} of {shown}: {error}", hint=error.hint)
+    return placed(told, line)
 
 
 def constant(number: Any, fraction: int = 0, *, real: Array | None = None) -> Constant:

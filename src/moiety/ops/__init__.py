@@ -5,9 +5,9 @@
     multiply   multiply matmul
     compare    less_than logical_and select
     lookup     equal one_hot lookup
-    intervals  less_than_each piecewise_linear widen read_as
+    intervals  less_than_each piecewise_linear widen read_as proven
     bounded    curve curve_anywhere; from them sigmoid tanh erf
-    approximate    from these exp log sqrt rsqrt reciprocal divide
+    approximate    from these exp log sqrt rsqrt reciprocal divide; spline
     order      sort_rows
     convert    share bit_to_word truncate truncate_exact reveal
 

@@ -17,8 +17,8 @@ from moiety.errors import UsageError
 from moiety.ops import chebyshev
 from moiety.ops.convert import bit_to_word
 from moiety.ops.estimate import FINE, UNIT, Estimate, bounded, cut, evaluated, number
-from moiety.ops.intervals import less_than_each, piecewise_linear, read_as
-from moiety.ops.local import stands_for, sum_over, within
+from moiety.ops.intervals import less_than_each, piecewise_linear, proven, read_as
+from moiety.ops.local import stands_for, sum_over
 from moiety.ops.lookup import lookup
 from moiety.protocols.piecewise import Lines
 
@@ -69,7 +69,7 @@ def _centred(x: Any, octaves: Octaves) -> Estimate:
     slopes = [4 * one >> length if length else 0 for length in octaves.lengths]
     offsets = [-3 * one if length else -one for length in octaves.lengths]
     wide = octaves.lines(x, Lines(tuple(slopes), tuple(offsets)), 1.0, fraction)
-    u = within(cut(wide, FINE), lo=-(1 << FINE), hi=1 + (1 << FINE), by="x in its octave")
+    u = proven(cut(wide, FINE), lo=-(1 << FINE), hi=1 + (1 << FINE), by="x in its octave")
     return Estimate(u, UNIT if fraction > FINE else 0.0)
 
 
@@ -78,11 +78,16 @@ def _root_of_two(halves: int) -> int:
     return (math.isqrt(1 << (halves + 2)) + 1) // 2 if halves >= 0 else int(halves == -1)
 
 
+def _root(halves: int) -> float:
+    """The real number 2^(halves / 2)."""
+    return math.ldexp(math.sqrt(2.0) if halves % 2 else 1.0, halves // 2)
+
+
 def _rescaled(octaves: Octaves, p: Estimate, halves: list[int | None], fraction: int) -> Estimate:
     """For each octave p · 2^(halves / 2), and 0 where that is None; p is at most 2."""
-    wide = _wide(fraction, max(n for n in halves if n is not None) / 2)
+    largest = _root(max(n for n in halves if n is not None))
+    wide = _wide(fraction, largest)
     slopes = tuple(0 if n is None else _root_of_two(n + 2 * wide) for n in halves)
-    largest = 2.0 ** (max(n for n in halves if n is not None) / 2)
     fine = _room(max(slopes))
     factor = Lines(slopes, (0,) * len(slopes))
     product = octaves.lines(cut(p.value, fine), factor, 2.01 * largest + UNIT, fine + wide)
@@ -90,9 +95,9 @@ def _rescaled(octaves: Octaves, p: Estimate, halves: list[int | None], fraction:
     return Estimate(cut(product, fraction), error)
 
 
-def _wide(fraction: int, power: float) -> int:
-    """The fraction bits of scales up to 2^power: some more than the result has, if they fit."""
-    spare = MOST - 2 - math.ceil(power) - fraction - FINE
+def _wide(fraction: int, largest: float) -> int:
+    """The fraction bits of scales up to `largest`: some more than the result has, if they fit."""
+    spare = MOST - 2 - math.frexp(largest)[1] - fraction - FINE
     return fraction + min(GUARD, max(0, spare))
 
 
@@ -150,14 +155,15 @@ def reciprocal(x: Any, *, fraction: int | None = None, degree: int = 8) -> Any:
         return -reciprocal(-x, fraction=fraction, degree=degree)
     found = _power(_positive(x, "1 / x"), "reciprocal", _like(x, fraction), degree)
     lo, hi = _ends(x)
-    return _stated(found, x, "reciprocal", (1 / hi, 1 / lo), lo**-2)
+    return _stated(found, x, "reciprocal", (1 / hi, 1 / lo), 1 / (lo * lo))
 
 
 def rsqrt(x: Any, *, fraction: int | None = None, degree: int = 7) -> Any:
     """The inverse root, for x > 0; about 6e-7 of the largest result, and 2 units."""
     found = _power(_positive(x, "1 / √x"), "rsqrt", _like(x, fraction), degree)
     lo, hi = _ends(x)
-    return _stated(found, x, "rsqrt", (hi**-0.5, lo**-0.5), 0.5 * lo**-1.5)
+    most = 1 / math.sqrt(lo)
+    return _stated(found, x, "rsqrt", (1 / math.sqrt(hi), most), 0.5 * most / lo)
 
 
 def sqrt(x: Any, *, fraction: int | None = None, degree: int = 6) -> Any:
@@ -168,7 +174,8 @@ def sqrt(x: Any, *, fraction: int | None = None, degree: int = 6) -> Any:
     found = _power(_positive(x, "√x", 0), "sqrt", _like(x, fraction), degree)
     lo, hi = _ends(x)
     least = lo if lo else 2.0 ** (-1 - x.type.fraction)
-    return _stated(found, x, "sqrt", (lo**0.5, hi**0.5), (1.0 if not lo else 0.5) * least**-0.5)
+    slope = (0.5 if lo else 1.0) / math.sqrt(least)
+    return _stated(found, x, "sqrt", (math.sqrt(lo), math.sqrt(hi)), slope)
 
 
 def log(x: Any, *, fraction: int | None = None, degree: int = 7) -> Any:
@@ -184,7 +191,7 @@ def log(x: Any, *, fraction: int | None = None, degree: int = 7) -> Any:
     error = p.error + UNIT * len(octaves.lengths) + 2.0**-fraction
     lo, hi = _ends(x)
     found = Estimate(cut(total, fraction), error)
-    return _stated(found, x, "log", (math.log(lo), math.log(hi)), 1 / lo)
+    return _stated(found, x, "log", (chebyshev.logarithm(lo), chebyshev.logarithm(hi)), 1 / lo)
 
 
 def exp(x: Any, *, fraction: int | None = None, degree: int = 6) -> Any:
@@ -195,25 +202,26 @@ def exp(x: Any, *, fraction: int | None = None, degree: int = 6) -> Any:
     """
     fraction, (lo, hi) = _like(x, fraction), _ends(x)
     lengths = _exponents(lo, hi, fraction)
+    most = chebyshev.exponential(hi)
     y = _binary_logarithm(x)
     # a floor, or 1 more by the coin of a cheap truncation; read_as keeps it from being rearranged
     whole = read_as(cut(y.value, 0), fraction=0)
     rest = y.value - whole * number(x, 1 << FINE, FINE)
-    v = within(rest, lo=-(1 << FINE) - 1, hi=1 + (1 << FINE), by="y less its floor")
+    v = proven(rest, lo=-(1 << FINE) - 1, hi=1 + (1 << FINE), by="y less its floor")
     p = evaluated("exp2", Estimate(v, y.error), degree)
-    wide = _wide(fraction, lengths[-1])
+    wide = _wide(fraction, math.ldexp(1.0, lengths[-1]))
     table = tuple(_root_of_two(2 * (n + wide)) for n in lengths)
-    place = within(whole - lengths[0], lo=0, hi=len(table) - 1, by="the range of y")
+    place = proven(whole - lengths[0], lo=0, hi=len(table) - 1, by="the range of y")
     fine = _room(max(table))
     product = cut(p.value, fine) * lookup(place, table=table, fraction=wide)
-    error = 2.01 * math.exp(hi) * (p.error + 2.0**-fine) + 2.0**-wide + 2.0**-fraction
+    error = 2.01 * most * (p.error + 2.0**-fine) + 2.0**-wide + 2.0**-fraction
     found = Estimate(cut(product, fraction), error)
-    return _stated(found, x, "exp", (0.0, math.exp(hi)), math.exp(hi))
+    return _stated(found, x, "exp", (0.0, most), most)
 
 
 def _exponents(lo: float, hi: float, fraction: int) -> range:
     """The powers of two that x / ln 2 may be rounded down to, or one above it."""
-    per_unit = 1 / math.log(2)
+    per_unit = 1.4426950408889634
     if hi * per_unit + fraction > MOST:
         raise UsageError(
             f"exp of values up to {hi:g} does not fit with {fraction} fraction bits",

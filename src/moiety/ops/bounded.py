@@ -159,6 +159,7 @@ def _prefix_bill(x: Type, form: Form) -> tuple[Correlated, ...]:
     accepts=lambda x: all_shared(x) and x.width >= dpf.LEAF,
     cost=_prefix_cost,
     bill=_prefix_bill,
+    work=lambda x, form: dpf.work(x.size, _prefix_mask(x, form).prefix.ring - 1, 2),
     source="as `curve`; both prefix parities and the phase share one mask",
 )
 def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:

@@ -41,7 +41,9 @@ def _far(largest: Callable[[int], float]) -> Callable[[int], float]:
 
 
 SMOOTH = {
-    "exp2": Smooth(lambda u: (u * LN2).exp(), 0.5, 2.0, 1.39, _far(lambda n: 2 * 0.6932**n)),
+    "exp2": Smooth(
+        lambda u: (u * LN2).exp(), 0.5, 2.0, 1.39, _far(lambda n: 2 * math.prod([0.6932] * n))
+    ),
     "log": Smooth(
         lambda u: _mantissa(u).ln(), -0.6932, 0.0, 0.5, _far(lambda n: math.factorial(n) / 2.0**n)
     ),
@@ -99,7 +101,7 @@ def _bound(smooth: Smooth, coefficients: list[Decimal]) -> float:
     degree = 3 * len(coefficients) + 8
     rest = smooth.far(degree + 1)
     errors = [abs(float(_horner(coefficients, u) - smooth.value(u))) for u in _points(8 * degree)]
-    return (max(errors) + rest) / math.cos(math.pi / 16) * 1.0001 + rest
+    return (max(errors) + rest) / 0.98078 + rest
 
 
 def _horner(coefficients: list[Decimal], u: Decimal) -> Decimal:
@@ -107,6 +109,18 @@ def _horner(coefficients: list[Decimal], u: Decimal) -> Decimal:
     for c in reversed(coefficients):
         total = total * u + c
     return total
+
+
+def exponential(x: float) -> float:
+    """The correctly rounded exp x: libraries of C differ in the last bit."""
+    with localcontext(Context(prec=DIGITS)):
+        return float(Decimal(x).exp())
+
+
+def logarithm(x: float) -> float:
+    """The correctly rounded ln x."""
+    with localcontext(Context(prec=DIGITS)):
+        return float(Decimal(x).ln())
 
 
 def _points(count: int) -> list[Decimal]:

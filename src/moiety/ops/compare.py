@@ -86,6 +86,7 @@ def _wide(x: Type, y: Type) -> bool:
     accepts=_wide,
     cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
     bill=lambda x, y: (PrefixMask(size_of(x, y), _width(x, y)),),
+    work=lambda x, y: dpf.work(size_of(x, y), _width(x, y) - 1),
     source="Storrier et al. (Grotto, CCS 2023), Gupta et al. (SIGMA, PETS 2024), §4",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:

@@ -8,7 +8,7 @@ from moiety.lang.trace import constant
 from moiety.ops import chebyshev
 from moiety.ops.chebyshev import SMOOTH
 from moiety.ops.convert import truncate_exact
-from moiety.ops.local import within
+from moiety.ops.intervals import proven
 
 FINE = 28
 """Fraction bits of a polynomial's argument, coefficients and value."""
@@ -51,7 +51,7 @@ def evaluated(name: str, u: Estimate, degree: int) -> Estimate:
 def bounded(x: Any, lo: float, hi: float, proof: str) -> Any:
     """The same x, known to lie between real bounds; a unit is added for each truncation's coin."""
     scale = 2.0**x.type.fraction
-    return within(x, lo=math.floor(lo * scale) - 1, hi=math.ceil(hi * scale) + 1, by=proof)
+    return proven(x, lo=math.floor(lo * scale) - 1, hi=math.ceil(hi * scale) + 1, by=proof)
 
 
 def powers(u: Estimate, degree: int) -> list[Estimate]:

@@ -90,6 +90,7 @@ def _last(sign: Array, x: Type) -> Array:
     accepts=lambda x: all_shared(x) and x.width > dpf.LEAF,
     cost=lambda x, at: Cost((both_ways(x.size * width(x, at)),)),
     bill=lambda x, at: (PrefixMask(x.size, width(x, at)),),
+    work=lambda x, at: dpf.work(x.size, width(x, at) - 1, len(at)),
     source="Storrier et al. (Grotto, CCS 2023): one key, as many points as there are cuts",
 )
 def _(ctx: Context, x: Operand, *, at: tuple[int, ...]) -> Protocol[Array]:
@@ -256,3 +257,30 @@ def _scaled(x: Type, *, errors: Sequence[float], fraction: int) -> float:
 
 
 read_as.accuracy = _scaled
+
+
+def _proven(x: Type, *, lo: int, hi: int, by: str) -> Type:
+    rules.all_words(x)
+    return replace(x, lo=max(x.lo, lo), hi=min(x.hi, hi))
+
+
+@linear
+@primitive(
+    rule=_proven,
+    shapes=("n",),
+    examples=(example(signed_words(9, 5), lo=-256, hi=255, by="the example"),),
+)
+def proven(x: Array, *, lo: int, hi: int, by: str) -> Array:
+    """The same x, of which `by` proves bounds, whichever way truncations before it round.
+
+    Unlike `within` no user promises it: for functions of this package.
+    """
+    return x
+
+
+def _as_before(x: Type, *, errors: Sequence[float], **_: object) -> float:
+    """Bounds change no value."""
+    return errors[0]
+
+
+proven.accuracy = _as_before

@@ -81,6 +81,7 @@ def _fills_a_leaf(x: Type, y: Type) -> bool:
     accepts=_fills_a_leaf,
     cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
     bill=lambda x, y: (PointMask(size_of(x, y), _width(x, y)),),
+    work=lambda x, y: dpf.work(size_of(x, y), _width(x, y)),
     source="Boyle, Gilboa, Ishai (CCS 2016)",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:

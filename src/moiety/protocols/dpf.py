@@ -29,6 +29,8 @@ LEAF = 7
 """Levels that one block replaces."""
 CHUNK = 1 << 13
 _FIXED_KEY = b"moiety dpf key 1"
+_DEALING, _WALKING = 640, 190
+"""Multiply-adds that take as long as a level of a key, measured with NumPy over AES-NI."""
 _ONE = np.uint64(1)
 _SEED = ~_ONE
 
@@ -64,6 +66,11 @@ def _root(words: Array) -> Array:
 def _gate(bit: Array) -> Array:
     """All ones where the bit is 1, for the two words of a block."""
     return np.negative(bit)[..., np.newaxis]
+
+
+def work(count: int, domain: int, points: int = 1) -> int:
+    """Multiply-adds that take as long as keys for `count` points, and their use at some places."""
+    return count * (levels(domain) + 1) * (_DEALING + _WALKING * points)
 
 
 def levels(domain: int) -> int:

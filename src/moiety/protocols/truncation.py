@@ -90,6 +90,9 @@ class WrapProduct(Correlation):
         a, b = random
         yield (a & b).astype(np.uint64)
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_wraps(first, second, self.count, self.shift)
+
 
 def approximate(ctx: Context, x: Array, shift: int) -> Protocol[Array]:
     """Shares of ⌊x / 2^shift⌋ or that plus 1, for flat x with |x| < 2^62; one bit each way.

@@ -1,4 +1,4 @@
-"""Random programs, planned and run: right within their bound, at the predicted price."""
+"""Random programs: right within their bound, within their ranges, at the predicted price."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,22 +8,12 @@ import moiety
 import moiety.array as xp
 from moiety import From, Kept, Results, Shared, To
 from moiety.errors import UsageError
-from moiety.lang.types import BIT, SHARED, Private, words
+from moiety.lang.types import BIT, SHARED
 from moiety.plan import accuracy, pipeline
 from moiety.plan.network import NETWORKS
 from moiety.plan.pipeline import Target
 from moiety.protocols.additive import signed
 from moiety.run import dealing, twin
-
-S = words((4,), SHARED, (-100, 100))
-F = words((4,), SHARED, (-(2**20), 2**20), 18)
-T = words((4, 2), Private(0), (-9, 9))
-U = words((4, 3), Private(1), (-9, 9))
-W = words((5, 1), SHARED, (-9, 9))
-
-
-# random programs
-
 
 UNARY = [
     lambda v: v * 0.37,
@@ -36,6 +26,10 @@ UNARY = [
     lambda v: v + xp.mean(v, axis=0),
     lambda v: xp.max(v, axis=1, keepdims=True) - v,
     lambda v: v[::-1],
+    lambda v: xp.sigmoid(v),
+    lambda v: xp.exp(xp.clip(v, -2, 1)),
+    lambda v: xp.sqrt(xp.abs(v)),
+    lambda v: 1 / (v * v + 0.5),
 ]
 BINARY = [
     lambda v, w: v + w,
