@@ -160,14 +160,11 @@ class Secrets:
                 yield from _pairs(f"{name}'s share of the model", array)
 
     def _scores(self) -> Iterator[Needle]:
-        codes = {
-            f"{name}.{column}": values
-            for name, view in self.views.items()
-            for column, values in view.new.codes.items()
-        }
-        exact = self.model.logit(codes)
+        """Rounded; and unrounded, but for those that training computes for clients just alike."""
+        exact = self._logits({name: view.new for name, view in self.views.items()})
+        trained = self._logits({name: view.binned for name, view in self.views.items()})
         yield from _pairs("unrounded scores", encode(exact, WEIGHT_BITS))
-        for logit in exact[np.abs(exact * 2**SCORE_BITS % 1) > 2**-20]:
+        for logit in np.setdiff1d(exact, trained):
             yield Needle("unrounded scores", "float64", logit.tobytes())
         found = Scores(self.stage.page("lender").parent).read()
         rounded = np.array(list(found.values()))
@@ -177,6 +174,15 @@ class Secrets:
             yield Needle("scores", "float64", rounded[begin:end].tobytes())
         for one, logit in found.items():
             yield Needle("scores", "text", f"{one},{logit!r}".encode())
+
+    def _logits(self, binned: dict[str, Binned]) -> np.ndarray:
+        return self.model.logit(
+            {
+                f"{name}.{column}": codes
+                for name, one in binned.items()
+                for column, codes in one.codes.items()
+            }
+        )
 
 
 def spans(values: np.ndarray, *, step: int = 1) -> Iterator[tuple[int, int]]:

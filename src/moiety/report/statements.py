@@ -114,7 +114,7 @@ def _scores(report: PartyReport) -> Statement:
         "What scores give away",
         f"Every score tells {header.scores_to} something about the model and about the other "
         f"party's columns of that applicant; this remains, however it is computed. {solved}Both "
-        f"parties therefore allow one score per id and model version.",
+        f"parties therefore allow one score per id in a job, which has one model.",
     )
 
 

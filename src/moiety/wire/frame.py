@@ -32,8 +32,6 @@ class Kind(IntEnum):
     ABORT = 3
     DONE = 4
     HELLO = 16
-    SIGNATURE = 17
-    CHALLENGE = 18
     EVIDENCE = 19
     RELEASE = 20
     CAPSULE = 21
