@@ -1,5 +1,6 @@
 """Repository rules that no linter knows: sizes, licences of dependencies, generated docs, words."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ PYTHON_LINES, RUST_LINES = 300, 400
 LICENCES = re.compile(
     r"MIT|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|Unlicense|0BSD|Zlib", re.I
 )
+CRATE_LICENCES = re.compile(r"\b(MIT|Apache-2\.0|BSD-[23]-Clause|ISC|Unicode-3\.0|Zlib|0BSD)\b")
 MACHINE = re.compile(r"/work/|/home/\w+/|/root/|\bshared/(facts|DESIGN)")
 
 
@@ -60,6 +62,24 @@ def licences() -> list[str]:
     return faults
 
 
+def crates() -> list[str]:
+    """Crates of the lock file whose licence does not allow a permissive choice."""
+    done = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--locked"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    packages = json.loads(done.stdout)["packages"]
+    stated = {package["name"]: package["license"] or "" for package in packages}
+    return [
+        f"the licence of the crate {name} is '{text}'"
+        for name, text in stated.items()
+        if not CRATE_LICENCES.search(text)
+    ]
+
+
 def generated() -> list[str]:
     """Generated pages that differ from what the code says now."""
     done = subprocess.run(
@@ -74,7 +94,7 @@ def generated() -> list[str]:
 def main() -> None:
     """Prints every fault; exits with 1 if there is one."""
     files = tracked()
-    faults = too_long(files) + of_a_machine(files) + licences() + generated()
+    faults = too_long(files) + of_a_machine(files) + licences() + crates() + generated()
     for fault in faults:
         print(f"check: {fault}")
     sys.exit(bool(faults))
