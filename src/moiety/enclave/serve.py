@@ -97,7 +97,7 @@ class Service:
     admitted: frozenset[bytes] = frozenset()
 
     def one_job(self) -> None:
-        """One job from the first guest to the hand-over; its keys live no longer."""
+        """One job from the first guest to the hand-over. Freed memory is not overwritten."""
         keys = EnclaveKeys.create()
         guests = self._receive_all(keys)
         job = next(iter(guests.values())).proposal.job
@@ -123,7 +123,7 @@ class Service:
                 channels=channels,
             )
             self.watch.finish()
-            step.result = f"one share each, randomness for {dealt:,} predictions, then forgot all"
+            step.result = f"one share each, randomness for {dealt:,} predictions"
 
     def _deal_again(self, job: Job, channels: dict[str, Channel]) -> None:
         with self.steps.step("dealing", "dealing for the parties' model") as step:
