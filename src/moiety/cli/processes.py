@@ -54,8 +54,8 @@ def run_all(stage: Stage, *, as_json: bool) -> dict[str, str]:
 def _wait(children: list[Child]) -> None:
     """Until all have ended, or GRACE seconds after one has failed."""
     failed = 0.0
-    while any(child.process.poll() is None for child in children):
-        if any(child.process.returncode for child in children):
+    while None in (codes := [child.process.poll() for child in children]):
+        if any(codes):
             failed = failed or time.monotonic()
             if time.monotonic() - failed > GRACE:
                 return
