@@ -1,18 +1,15 @@
 """Private set intersection: the right rows, the exact traffic, the policies, hostile peers."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moiety.errors import DataError, MoietyError, PeerLost, PeerMisbehaved, PolicyRefused
+from moiety.errors import DataError, PeerLost, PeerMisbehaved, PolicyRefused
 from moiety.protocols import intersection
 from moiety.protocols.intersection import PLACE, POINT, TAG, Limits, Meeting, intersect
 from moiety.run import twin
-from moiety.run.session import Session
-from moiety.wire.plain import pair
+from session_kit import between
 
 DOMAIN = b"job 1, training"
 LIMITS = Limits(max_peer=1000)
@@ -134,21 +131,6 @@ def test_what_no_honest_peer_sends_is_refused(name):
         twin.lockstep([intersect(0, names(range(6)), DOMAIN, LIMITS), Liar(size, change).run()])
 
 
-def ends(*sides):
-    channels = pair()
-
-    def end(party):
-        with channels[party] as channel:
-            try:
-                return sides[party](Session(channel, party))
-            except MoietyError as error:
-                channel.abort(str(error))
-                return error
-
-    with ThreadPoolExecutor(2) as pool:
-        return [future.result() for future in [pool.submit(end, party) for party in (0, 1)]]
-
-
 def test_a_session_aligns_with_progress_and_an_exact_ledger():
     told = []
 
@@ -159,7 +141,7 @@ def test_a_session_aligns_with_progress_and_an_exact_ledger():
 
         return run
 
-    (mine, rows), (theirs, _) = ends(side(names(range(9))), side(names(range(5, 10))))
+    (mine, rows), (theirs, _) = between(side(names(range(9))), side(names(range(5, 10))))
     assert len(mine.rows) == len(theirs.rows) == 4 and "4 common rows" in repr(mine)
     (row,) = rows
     assert row.predicted == row.measured and row.measured.rounds == 1 + 3 + 3 + 1 + 3
@@ -168,7 +150,7 @@ def test_a_session_aligns_with_progress_and_an_exact_ledger():
 
 def test_a_refusal_reaches_the_other_side_as_a_loss():
     strict, loose = Limits(1000, min_common=5), Limits(1000)
-    first, second = ends(
+    first, second = between(
         lambda s: s.intersect(names(range(6)), DOMAIN, strict),
         lambda s: s.intersect(names(range(3, 9)), DOMAIN, loose),
     )

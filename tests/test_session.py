@@ -1,6 +1,5 @@
 """Material, drivers and sessions: spent once, counted exactly, and what misuse is told."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,6 @@ from moiety.errors import (
     DataError,
     InternalError,
     MaterialError,
-    MoietyError,
     PeerError,
     PeerMisbehaved,
     PolicyRefused,
@@ -25,8 +23,7 @@ from moiety.plan.candidates import cheapest
 from moiety.protocols.base import Tick, together
 from moiety.run import dealing, twin
 from moiety.run.dealing import Material
-from moiety.run.session import Session
-from moiety.wire.plain import pair
+from session_kit import between
 
 SMALL = words((4,), SHARED, (-100, 100))
 
@@ -168,22 +165,6 @@ def test_inputs_outside_their_bounds_are_refused_without_being_shown():
             twin.run(PROGRAM, ({"x": bad}, BROUGHT[1]))
     with pytest.raises(UsageError, match="did not bring"):
         twin.run(PROGRAM, ({}, BROUGHT[1]))
-
-
-def between(*sides):
-    """Runs both ends of one connection in threads; a side that fails tells the other why."""
-    channels = pair()
-
-    def end(party):
-        with channels[party] as channel:
-            try:
-                return sides[party](Session(channel, party))
-            except MoietyError as error:
-                channel.abort(str(error))
-                return error
-
-    with ThreadPoolExecutor(2) as pool:
-        return [future.result() for future in [pool.submit(end, party) for party in (0, 1)]]
 
 
 def ready(program, material, brought=BROUGHT, receivers=(0,)):
