@@ -16,7 +16,7 @@ import numpy.typing as npt
 from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
 from moiety.function.signature import Kept as KeptResult
-from moiety.function.signature import Shared, Shape
+from moiety.function.signature import Shape, Shared
 from moiety.lang.types import Type
 
 Plain = np.ndarray[Any, Any]

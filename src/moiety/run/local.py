@@ -90,7 +90,7 @@ class Twin(Local):
     def _run(self, compiled: Compiled, arguments: Mapping[str, Given]) -> dict[str, Any]:
         plan = compiled.plan
         words = {
-            name: compiled.encode_one(name, one.data if isinstance(one, Owned) else one)
+            name: compiled.encode_one(name, _plain(one))
             for name, one in arguments.items()
             if name in plan.inputs and not isinstance(one, Secret)
         }
