@@ -188,7 +188,8 @@ def test_the_walkthroughs_traffic(clear, walk):
     wide = [sum(own) for own in counts]
     size = program.cost.sent(0) + program.cost.sent(1) + 2 * (HASH + LOT)
     assert f"{wide[0]} columns at the lender, {wide[1]} at payco" in walk
-    assert f"{wide[1]} words of {program.inputs['weights_1'].ring} bits" in walk
+    (ring,) = {s.type.ring for _, s in program.steps() if s.primitive.name == "mask"}
+    assert f"{wide[1]} words of {ring} bits" in walk
     assert f"{len(program.cost.rounds) + 1} rounds and {size} bytes" in walk
     assert f"sends {program.nodes[-2].type.width} bits" in walk
 

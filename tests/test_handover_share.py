@@ -15,7 +15,7 @@ from moiety.enclave.handover import (
 from moiety.enclave.job import train
 from moiety.errors import DataError, MaterialError, PeerMisbehaved, PolicyRefused
 from moiety.message import decode, encode
-from moiety.run.dealing import Material
+from moiety.run.dealing import Lot, Material
 from moiety.wire.frame import Kind
 from party_kit import columns, job, line, other_job, outcomes
 
@@ -89,13 +89,14 @@ def test_material_in_another_form_is_refused():
             enclave.send(Kind.MATERIAL, payload)
             return receive_material(guest)
 
-    good = Material(0, bytes(16), bytes(32), bytes(16), b"")
-    assert received(good.encode()).lot == bytes(16)
-    for broken in (b"", good.encode()[:-1], good.encode() + b"\0"):
+    lot = Lot(0, bytes(16), bytes(32), bytes(16))
+    good = Material(lot, []).encode()
+    assert received(good).lot == lot
+    for broken in (b"", good[:-1], good + b"\0"):
         with pytest.raises(PeerMisbehaved):
             received(broken)
     with pytest.raises(MaterialError):
-        received(replace(good, seed=b"short").encode())
+        received(Material(replace(lot, seed=b"short"), []).encode())
 
 
 def test_labels_that_are_all_alike_train_nothing():

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moiety import _core
-from moiety.errors import PeerMisbehaved
+from moiety.errors import InternalError, PeerMisbehaved
 from moiety.protocols import additive, boolean, comparison, truncation
-from moiety.protocols.additive import OwnedProduct, Triple
+from moiety.protocols.additive import Triple
 from moiety.protocols.boolean import BitTriples, BitWord
 from moiety.protocols.comparison import SignMask
-from moiety.protocols.correlations import Correlation
+from moiety.protocols.correlations import Correlation, Rows
+from moiety.protocols.masked import Mask, MaskedProduct
 from moiety.protocols.truncation import FloorMask, WrapProduct
 from moiety.ring import Stream, unpack_bits, unpack_words
 from protocol_kit import both, integers
@@ -28,7 +29,6 @@ DEALT = [
     *(SignMask(n, ring, digit) for n in SIZES[:-1] for ring, digit in ((64, 4), (23, 3), (1, 4))),
     *(SignMask(n, 14, digit) for n in (65, 16_500) for digit in (1, 2, 5, 6)),
     *(FloorMask(n, ring, shift) for n in SIZES[:-1] for ring, shift in ((64, 14), (37, 9))),
-    *(OwnedProduct(owner, m, 7, 3, 21) for owner in (0, 1) for m in (1, 9, 5000)),
 ]
 
 
@@ -60,6 +60,31 @@ def test_both_parts_combine_to_what_the_fields_say(correlation):
     expected = zip(correlation._dependent(), correlation._values(*random), strict=True)
     for found, (field, value) in zip(combined[len(random) :], expected, strict=True):
         assert np.array_equal(found, field.reduce(value))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("owner", [0, 1])
+@pytest.mark.parametrize(("rows", "m", "row"), [(1, 1, 0), (9, 4, 5), (12_000, 5000, 7000)])
+def test_masked_products_are_dealt_from_the_rows_of_their_mask(owner, rows, m, row, transposed):
+    mask, product = Mask(owner, rows, 7), MaskedProduct(owner, m, 7, 3, 21, transposed)
+    table = mask.dealt(owner, Stream(KEYS[owner], 9))
+    u = table.words(0, rows * 7, 64).reshape(rows, 7)[row : row + m]
+    sent = product.deal(streams(), Rows(mask, table, row))
+    parts = [product.take(party, stream, sent).packed for party, stream in enumerate(streams())]
+    v = parts[1 - owner].words(0, (m if transposed else 7) * 3, 21).reshape(-1, 3)
+    expected = (u.T if transposed else u) @ v
+    shares = [part.words(1, expected.size, 21).reshape(expected.shape) for part in parts]
+    assert np.array_equal((shares[0] + shares[1] - expected) % np.uint64(1 << 21), expected * 0)
+    assert len(sent) == product.size()
+
+
+def test_rows_beyond_a_mask_are_refused():
+    mask, product = Mask(0, 9, 7), MaskedProduct(0, 4, 7, 3)
+    for row in (6, 2**63):
+        with pytest.raises(ValueError, match="of a mask of 9"):
+            product.deal(streams(), Rows(mask, mask.dealt(0, Stream(KEYS[0], 9)), row))
+    with pytest.raises(InternalError, match="without its mask"):
+        product.deal(streams())
 
 
 def test_a_part_reads_its_corrections_from_any_byte():

@@ -150,8 +150,8 @@ def test_ways_are_chosen_by_how_operands_are_held():
         ]
 
     shared, public = replace(table, owner=SHARED), replace(table, owner=PUBLIC)
-    assert ways(table, shared) == [("owned matrix", False, False)]
-    assert ways(table, replace(table, owner=Private(1))) == [("owned matrix", False, True)]
+    assert ways(table, shared) == [("Beaver matrix triple", True, False)]
+    assert ways(table, replace(table, owner=Private(1))) == [("Beaver matrix triple", True, True)]
     assert ways(table, table) == ways(table, public) == [("in the clear", False, False)]
     assert ways(shared, shared) == [("Beaver matrix triple", False, False)]
     assert ways(public, shared) == [("public factor", False, False)]

@@ -8,12 +8,13 @@ import moiety
 import moiety.array as xp
 from moiety import From, Kept, Results, Shared, To
 from moiety.errors import UsageError
-from moiety.lang.types import BIT, SHARED
+from moiety.lang.types import BIT, SHARED, Masked
 from moiety.plan import accuracy, pipeline
 from moiety.plan.network import NETWORKS
 from moiety.plan.pipeline import Target
 from moiety.protocols.additive import signed
 from moiety.run import dealing, twin
+from moiety.run.execute import Execution, Script
 
 UNARY = [
     lambda v: v * 0.37,
@@ -68,7 +69,8 @@ def inside(type, *held):
     if type.kind == BIT:
         return True
     parts = [data.reshape(-1) for data in held if data is not None]
-    words = parts[0] + parts[1] if type.owner == SHARED else parts[0]
+    owner = type.owner.party if isinstance(type.owner, Masked) else 0
+    words = parts[0] + parts[1] if type.owner == SHARED else parts[owner]
     found = signed(words, type.ring).view(np.int64)
     return type.lo <= found.min() and found.max() <= type.hi
 
@@ -106,7 +108,9 @@ def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
     }
     plan = compiled.plan
     brought, lots = twin.split(plan, compiled.encode_all(data)), dealing.deal(plan)
-    parties = [twin.Execution(plan, p, brought[p], lots[p]) for p in (0, 1)]
+    spent = [next(lot.spend(plan.bill, party)) for party, lot in enumerate(lots)]
+    scripts = [Script(plan, party) for party in (0, 1)]
+    parties = [Execution(scripts[p], scripts[p].bind(brought[p]), spent[p]) for p in (0, 1)]
     transcript = twin.lockstep([party.run() for party in parties])
     assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
     for index, node in enumerate(plan.nodes):

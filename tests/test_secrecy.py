@@ -24,6 +24,8 @@ from moiety.protocols import additive
 from moiety.protocols.additive import Triple, open_words
 from moiety.ring import Stream, pack_bits, pack_words
 from moiety.run import dealing, twin
+from moiety.run.dealing import Dealer, Material, fresh
+from moiety.run.execute import Execution, Script
 
 RUNS = 60
 LEAST = 256
@@ -31,25 +33,33 @@ LEAST = 256
 SIGNIFICANCE = 1e-6
 
 
-def parts_of_view(program, brought):
+def parts_of_view(program, brought, draw=fresh):
     """What each party sees in one run with fresh randomness, except what a reveal sends."""
-    material = dealing.deal(program)
+    brought, uses = twin.masked(program, brought, dealer := Dealer(draw))
+    material, corrections = recorded(dealer.deal(program.bill, masks=uses))
     transcript = twin.run(program, brought, material)
     views = [transcript.view(party) for party in (0, 1)]
     for receiver in program.receivers:
         views[receiver].pop()
-    for bill in dealing.placed(program).values():
-        for item in bill:
-            for party in (0, 1):
-                views[party].append(item.part(material[party].corrections, party))
-                views[party].append(drawn(item, material[party]))
+    for item in program.bill.items:
+        for party in (0, 1):
+            views[party].append(item.part(corrections[party], party))
+            views[party].append(drawn(item, material[party].lot))
     return views
 
 
-def drawn(item, material):
+def recorded(material):
+    """The parts of a lot for one run, and the corrections in them."""
+    corrections = [next(part._source) for part in material]
+    return tuple(Material(m.lot, [c]) for m, c in zip(material, corrections, strict=True)), (
+        corrections
+    )
+
+
+def drawn(item, lot):
     """What a party draws from its own seed before it is corrected."""
-    stream = Stream(dealing.lot_key(material.seed, material.lot), item.stream)
-    fields = [f for f in item.correlation._random() if f.only in (None, material.party)]
+    stream = Stream(lot.key(0), item.stream)
+    fields = [f for f in item.correlation._random() if f.only in (None, lot.party)]
     arrays = [field.draw(stream) for field in fields]
     return b"".join(
         pack_bits(array) if field.is_bits else pack_words(array, field.bits)
@@ -80,9 +90,9 @@ def improbability(data):
     return math.erfc(normal / math.sqrt(2)) / 2
 
 
-def leaks(program, brought):
+def leaks(program, brought, draw=fresh):
     """The parts of either view, and pairs of them, that are not uniform."""
-    runs = [parts_of_view(program, brought) for _ in range(RUNS)]
+    runs = [parts_of_view(program, brought, draw) for _ in range(RUNS)]
     tests = {}
     for party in (0, 1):
         columns = list(zip(*(run[party] for run in runs), strict=True))
@@ -224,14 +234,14 @@ def test_planted_leaks_are_caught(body):
     assert leaks(program, fixed(program)) != []
 
 
-def test_equal_seeds_of_both_parties_are_caught(monkeypatch):
-    def careless(program):
-        seed = secrets.token_bytes(16)
-        return dealing.parts(program, secrets.token_bytes(16), (seed, seed))
+def test_equal_seeds_of_both_parties_are_caught():
+    def careless():
+        while True:
+            lot, seed = fresh(), fresh()
+            yield from (lot, seed, seed)
 
-    program = planted(honest_twice, uses=2, rounds=2)
-    monkeypatch.setattr(dealing, "deal", careless)
-    assert leaks(program, fixed(program)) != []
+    program, draws = planted(honest_twice, uses=2, rounds=2), careless()
+    assert leaks(program, fixed(program), lambda: next(draws)) != []
 
 
 def test_the_honest_form_of_the_planted_leaks_is_clean():
@@ -244,7 +254,7 @@ def test_a_seed_replays_a_transcript_and_another_does_not():
     brought = fixed(program)
     seeds = secrets.token_bytes(16), secrets.token_bytes(16)
     once, again, other = (
-        twin.run(program, brought, twin.deal(program, seed)).rounds
+        twin.run(program, brought, dealer=twin.replayed(seed)).rounds
         for seed in (seeds[0], seeds[0], seeds[1])
     )
     assert once == again != other
@@ -255,9 +265,11 @@ def test_no_repr_shows_a_secret():
     marked = 0x5EC2E75EC2E75EC2
     material = dealing.deal(program)
     brought = fixed(program)
-    execution = twin.Execution(program, 0, brought[0], material[0])
+    script = Script(program, 0)
+    spending = next(dealing.deal(program)[0].spend(program.bill, 0))
+    execution = Execution(script, script.bind(brought[0]), spending)
     next(execution.run())
-    shown = repr([material, execution.values, twin.run(program, brought), Way, program])
-    assert str(marked) not in shown and material[0].seed.hex() not in shown
+    shown = repr([material, spending, execution.values, twin.run(program, brought), Way, program])
+    assert str(marked) not in shown and material[0].lot.seed.hex() not in shown
     assert str(int(brought[0]["x0"][0])) not in shown
     assert SHARED == program.inputs["x0"].owner

@@ -22,7 +22,7 @@ from moiety.ops.convert import reveal
 from moiety.plan.candidates import cheapest
 from moiety.protocols.base import Tick, together
 from moiety.run import dealing, twin
-from moiety.run.dealing import Material
+from moiety.run.dealing import Dealer, Material, lot_key
 from session_kit import between
 
 SMALL = words((4,), SHARED, (-100, 100))
@@ -90,26 +90,33 @@ def test_material_survives_its_encoding_and_hostile_bytes_do_not():
         Material.decode(sent[1][:-1], limit=PROGRAM.cost.dealt)
     with pytest.raises(PeerMisbehaved):
         Material.decode(sent[1] + bytes(600), limit=PROGRAM.cost.dealt)
-    short = replace(dealing.deal(PROGRAM)[1], lot=bytes(15))
+    good = dealing.deal(PROGRAM)[1]
+    short = Material(replace(good.lot, lot=bytes(15)), good._source)
     with pytest.raises(MaterialError, match="lengths"):
         Material.decode(short.encode(), limit=PROGRAM.cost.dealt)
+    uneven = Material(replace(good.lot, runs=2), [b"123"])
+    with pytest.raises(MaterialError, match="3 bytes of corrections for 2 runs"):
+        Material.decode(uneven.encode(), limit=PROGRAM.cost.dealt)
 
 
 def test_corrections_of_another_length_are_refused():
     first, second = dealing.deal(PROGRAM)
-    cut = replace(second, corrections=second.corrections[:-1])
+    whole = next(second._source)
+    for lot, party, corrections in ((second.lot, 1, whole[:-1]), (first.lot, 0, b"1")):
+        with pytest.raises(MaterialError, match="bytes of corrections"):
+            next(Material(lot, [corrections]).spend(PROGRAM.bill, party))
     with pytest.raises(MaterialError, match="bytes of corrections"):
-        cut.spend(PROGRAM, 1)
-    with pytest.raises(MaterialError, match="bytes of corrections"):
-        replace(first, corrections=b"1").spend(PROGRAM, 0)
+        next(Material(second.lot, []).spend(PROGRAM.bill, 1))
 
 
 def test_two_lots_never_share_a_stream():
     one, two = dealing.deal(PROGRAM), dealing.deal(PROGRAM)
-    assert one[0].lot != two[0].lot and one[0].seed != two[0].seed
-    seeds = (bytes(16), bytes([1] * 16))
-    lots = [dealing.corrections(PROGRAM, lot, seeds) for lot in (bytes(16), bytes([1] * 16))]
-    assert lots[0] != lots[1]
+    assert one[0].lot.lot != two[0].lot.lot and one[0].lot.seed != two[0].lot.seed
+    keys = {lot_key(bytes(16), bytes([lot] * 16), run) for lot in (0, 1) for run in (0, 1, 256)}
+    assert len(keys) == 6
+    runs = [Dealer(lambda: bytes(16)).deal(PROGRAM.bill, 2)[1]._source for _ in range(2)]
+    first, second = map(list, runs)
+    assert first == second and first[0] != first[1]
 
 
 # protocols and their drivers
@@ -218,7 +225,7 @@ def test_a_peer_out_of_step_is_refused():
     material = dealing.deal(PROGRAM)
 
     def intruder(session):
-        session.channel.exchange(PROGRAM.hash + material[0].lot, 48)
+        session.channel.exchange(PROGRAM.hash + material[0].lot.lot, 48)
         session.channel.exchange(bytes(63), 64)
 
     first, _ = between(ready(PROGRAM, material), intruder)

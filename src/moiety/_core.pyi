@@ -87,10 +87,18 @@ def multiply_words(
 def deal_products(first: Dealt, second: Dealt, count: int, bits: int) -> bytes:
     """The corrections of such a part, from what each party draws."""
 
-def deal_owned(
-    first: Dealt, second: Dealt, owner: int, shape: tuple[int, int, int], bits: int
+def deal_masked(
+    mask: tuple[Dealt, tuple[int, int, int]],
+    drawn: tuple[Dealt, Dealt],
+    shape: tuple[int, int, int],
+    bits: int,
+    transposed: bool,
 ) -> bytes:
-    """The corrections of u · v, for u of the owner (m × k) and v of the other (k × n)."""
+    """The corrections of u · v, or of uᵀ · v if transposed, for u of m rows of k words.
+
+    `mask` is the owner's part, (rows and bits of a word of all of the mask, the first row of u);
+    `drawn` are the part in which the other party drew v, and the first party's part.
+    """
 
 def mask_tops(x: npt.NDArray[np.uint64], dealt: Dealt, field: int, offset: int) -> bytes:
     """The message of the negated top bits of x + offset, masked with a field of bits."""

@@ -50,6 +50,11 @@ def matmul(a: Words, b: Words) -> Words:
     return _core.matmul_u64(np.ascontiguousarray(a), np.ascontiguousarray(b))
 
 
+def matmul_transposed(a: Words, b: Words) -> Words:
+    """The product aᵀ · b of two matrices mod 2^64."""
+    return _core.matmul_u64(np.ascontiguousarray(a.T), np.ascontiguousarray(b))
+
+
 def pack_words(x: Words, bits: int) -> bytes:
     """Each word's low `bits` bits, one after the other, in ⌈n·bits / 8⌉ bytes."""
     return _core.pack_words(np.ascontiguousarray(x).reshape(-1), bits)

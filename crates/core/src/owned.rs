@@ -1,4 +1,4 @@
-//! The dealer's side of a product with a matrix that one party owns; the mask is never stored.
+//! The dealer's side of products with a table that its owner masked; the mask is never stored.
 
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{Scratch, Share};
@@ -8,19 +8,23 @@ use crate::{Error, Features};
 /// Words of the mask that are made together.
 const STRIP: usize = 1 << 15;
 
-/// What the parties draw: the owner's mask u, the other's v, the first's share of u · v.
+/// What is drawn: the mask u of a table, the other party's v, the first party's share of u · v.
 #[derive(Clone, Copy)]
 pub struct Owned<'a> {
-    /// Of m · k words.
+    /// Of all rows of the table.
     pub u: Share<'a>,
-    /// Of k · n words.
+    /// The first row that is meant.
+    pub row: usize,
+    /// Of k · n words, or of m · n if transposed.
     pub v: Share<'a>,
-    /// Of m · n words.
+    /// Of m · n words, or of k · n if transposed.
     pub share: Share<'a>,
+    /// Whether the product is uᵀ · v.
+    pub transposed: bool,
 }
 
 impl Owned<'_> {
-    /// Writes u · v minus the share, as words of `bits` bits, to `out`.
+    /// Writes u · v minus the share, as words of `bits` bits, to `out`; u has m rows of k words.
     ///
     /// # Errors
     /// [`Error::Length`] unless `out` has the bytes of the product.
@@ -31,30 +35,52 @@ impl Owned<'_> {
         out: &mut [u8],
         features: Features,
     ) -> Result<(), Error> {
-        let Shape { m, k, n } = shape;
-        let due = packed_len(m * n, bits)?;
+        let count = if self.transposed { shape.k } else { shape.m } * shape.n;
+        let due = packed_len(count, bits)?;
         if out.len() != due {
             return Err(Error::Length("corrections", due, out.len()));
         }
+        let mut product = vec![0; count];
+        self.product(shape, &mut product, features)?;
+        let (mut mask, mut scratch) = (vec![0; count], Scratch::default());
+        self.share.words(0, &mut mask, &mut scratch);
+        for (word, mask) in product.iter_mut().zip(mask) {
+            *word = word.wrapping_sub(mask);
+        }
+        pack_groups(&product, bits, out);
+        Ok(())
+    }
+
+    /// Writes u · v or uᵀ · v, strip by strip of the mask.
+    fn product(self, shape: Shape, out: &mut [u64], features: Features) -> Result<(), Error> {
+        let Shape { m, k, n } = shape;
         let rows = (STRIP / k.max(1)).next_multiple_of(8);
         let mut scratch = Scratch::default();
-        let (mut u, mut v) = (vec![0; rows.min(m) * k], vec![0; k * n]);
-        let (mut product, mut mask) = (vec![0; rows.min(m) * n], vec![0; rows.min(m) * n]);
+        let mut u = vec![0; rows.min(m) * k];
+        let mut v = vec![0; if self.transposed { m } else { k } * n];
         self.v.words(0, &mut v, &mut scratch);
         for top in (0..m).step_by(rows) {
             let strip = Shape { m: rows.min(m - top), k, n };
-            let (u, product) = (&mut u[..strip.m * k], &mut product[..strip.m * n]);
-            let mask = &mut mask[..strip.m * n];
-            self.u.words(top * k, u, &mut scratch);
-            matmul(u, &v, product, strip, 1, features)?;
-            self.share.words(top * n, mask, &mut scratch);
-            for (word, mask) in product.iter_mut().zip(mask) {
-                *word = word.wrapping_sub(*mask);
+            let u = &mut u[..strip.m * k];
+            self.u.words((self.row + top) * k, u, &mut scratch);
+            if self.transposed {
+                add_transposed(u, &v[top * n..(top + strip.m) * n], out, strip);
+            } else {
+                let part = &mut out[top * n..(top + strip.m) * n];
+                matmul(u, &v, part, strip, 1, features)?;
             }
-            let begin = top * n / 8 * bits as usize;
-            let length = packed_len(product.len(), bits)?;
-            pack_groups(product, bits, &mut out[begin..begin + length]);
         }
         Ok(())
+    }
+}
+
+/// Adds uᵀ · v to the product, row by row of u.
+fn add_transposed(u: &[u64], v: &[u64], product: &mut [u64], Shape { k, n, .. }: Shape) {
+    for (row, factors) in u.chunks_exact(k.max(1)).zip(v.chunks_exact(n.max(1))) {
+        for (&x, sums) in row.iter().zip(product.chunks_exact_mut(n)) {
+            for (sum, &y) in sums.iter_mut().zip(factors) {
+                *sum = sum.wrapping_add(x.wrapping_mul(y));
+            }
+        }
     }
 }

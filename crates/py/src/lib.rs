@@ -188,7 +188,7 @@ mod _core {
     use super::part::Dealt;
     #[pymodule_export]
     use super::ticks::{
-        deal_bit_words, deal_owned, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
+        deal_bit_words, deal_masked, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
         multiply_words, opened_words, truncate_words, unmask_bits,
     };
     #[pymodule_export]

@@ -8,6 +8,7 @@ use moiety_core::products::{self, Masking};
 use moiety_core::ring::Shape;
 use moiety_core::truncation::{self, Wrap};
 use numpy::PyReadonlyArray1;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -87,25 +88,33 @@ pub(crate) fn deal_products<'py>(
     })
 }
 
+/// The mask of a table: a part, (rows, bits of a word), and the first row that is meant.
+type Mask<'a> = (PyRef<'a, Dealt>, (usize, u32, usize));
+
 #[pyfunction]
-pub(crate) fn deal_owned<'py>(
+pub(crate) fn deal_masked<'py>(
     py: Python<'py>,
-    first: &Dealt,
-    second: &Dealt,
-    owner: usize,
+    mask: Mask<'py>,
+    drawn: (PyRef<'py, Dealt>, PyRef<'py, Dealt>),
     shape: (usize, usize, usize),
     bits: u32,
+    transposed: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (m, k, n) = shape;
-    let sizes = [m.checked_mul(k), k.checked_mul(n), m.checked_mul(n)];
-    let [table, other, product] = sizes.map(|size| size.unwrap_or(usize::MAX));
-    let [holder, rest] = if owner == 0 { [first, second] } else { [second, first] };
+    let (part, (rows, width, row)) = &mask;
+    let product = |a: usize, b: usize| a.checked_mul(b).unwrap_or(usize::MAX);
+    let (inner, outer) = if transposed { (m, k) } else { (k, m) };
+    if row.checked_add(m).is_none_or(|end| end > *rows) {
+        return Err(PyValueError::new_err(format!("rows {row} to {row} + {m} of a mask of {rows}")));
+    }
     let masks = Owned {
-        u: holder.0.share(0, table, bits).map_err(refuse)?,
-        v: rest.0.share(1, other, bits).map_err(refuse)?,
-        share: first.0.share(2, product, bits).map_err(refuse)?,
+        u: part.0.share(0, product(*rows, k), *width).map_err(refuse)?,
+        row: *row,
+        v: drawn.0.0.share(0, product(inner, n), bits).map_err(refuse)?,
+        share: drawn.1.0.share(1, product(outer, n), bits).map_err(refuse)?,
+        transposed,
     };
-    message(py, packed_len(product, bits).map_err(refuse)?, |out| {
+    message(py, packed_len(product(outer, n), bits).map_err(refuse)?, |out| {
         masks.deal(Shape { m, k, n }, bits, out, *FEATURES)
     })
 }

@@ -137,6 +137,12 @@ class Compiled:
         """The parties by number."""
         return self.function.signature.parties
 
+    @property
+    def types(self) -> dict[str, Type]:
+        """The type of each result."""
+        nodes = self.plan.program.nodes
+        return {name: nodes[index].type for name, index in self.plan.outputs.items()}
+
     def encode(self, party: int, arguments: Mapping[str, npt.ArrayLike]) -> dict[str, Plain]:
         """What a party brings, as words and bits; shared arguments are brought as shares.
 

@@ -38,9 +38,12 @@ class Correlated(Protocol):
         ...
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Operand:
-    """A value as one party holds it: its share, its plaintext, or nothing (`data` is None)."""
+    """A value as one party holds it: its share, its plaintext, or nothing (`data` is None).
+
+    An operand that a way takes late is empty at first, and filled before the second round.
+    """
 
     type: Type
     data: Array | None
@@ -73,6 +76,7 @@ class Terms(TypedDict):
     cost: NotRequired[Callable[..., Cost]]
     bill: NotRequired[Callable[..., tuple[Correlated, ...]]]
     work: NotRequired[Callable[..., int]]
+    late: NotRequired[tuple[int, ...]]
     reveals: NotRequired[str]
     simulator: NotRequired[Callable[..., bytes]]
 
@@ -81,6 +85,7 @@ class Terms(TypedDict):
 class Way:
     """One protocol for one primitive under one trust profile.
 
+    `late` names operands that the body does not touch before its first round is over.
     `work` counts multiply-adds of one party and the dealer, beyond a few for each byte sent.
     `reveals` says what a party learns beyond uniform messages. `simulator(type, result, share)`
     then makes the message that the receiver gets from the result and its own share alone.
@@ -94,6 +99,7 @@ class Way:
     cost: Callable[..., Cost] = lambda *types, **parameters: Cost()
     bill: Callable[..., tuple[Correlated, ...]] = lambda *types, **parameters: ()
     work: Callable[..., int] = lambda *types, **parameters: 0
+    late: tuple[int, ...] = ()
     reveals: str = ""
     simulator: Callable[..., bytes] | None = None
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from moiety.errors import DataError, InternalError
 from moiety.lang.primitive import Array, Primitive
-from moiety.lang.types import BIT, Type
+from moiety.lang.types import BIT, WORD_BITS, Type
 
 FORMAT = "moiety program 1"
 LONGEST = 120
@@ -166,7 +166,8 @@ def checked(name: str, type: Type, data: Array) -> Array:
         expected = f"{np.dtype(element)} of shape {type.shape}"
         raise DataError(f"input {name} is {data.dtype} of shape {data.shape}, not {expected}")
     signed = data.view(np.int64) if type.kind != BIT else data
-    if data.size and (signed.min() < type.lo or signed.max() > type.hi):
+    bounded = type.hi - type.lo + 1 < 1 << WORD_BITS
+    if bounded and data.size and (signed.min() < type.lo or signed.max() > type.hi):
         raise DataError(
             f"input {name} leaves its declared bounds [{type.lo}, {type.hi}]",
             hint="declare the column's true bounds, or clip the column",

@@ -59,8 +59,21 @@ class Shared:
         return "shared"
 
 
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """One party holds the value in the clear, the others hold it less a mask that it keeps.
+
+    Such a table multiplies any number of shared matrices and is sent, masked, once.
+    """
+
+    party: int
+
+    def __str__(self) -> str:
+        return f"masked({self.party})"
+
+
 Kind = Fixed | Bit
-Owner = Public | Private | Shared
+Owner = Public | Private | Shared | Masked
 
 INT, BIT = Fixed(), Bit()
 PUBLIC, SHARED = Public(), Shared()
@@ -153,6 +166,8 @@ def joined(owners: Iterable[Owner]) -> Owner:
     secret = {owner for owner in owners if owner != PUBLIC}
     if not secret:
         return PUBLIC
+    if any(isinstance(owner, Masked) for owner in secret):
+        raise UsageError("a masked table only multiplies shared matrices")
     return secret.pop() if len(secret) == 1 else SHARED
 
 

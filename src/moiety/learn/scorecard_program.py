@@ -6,13 +6,12 @@ shared. The receiver learns one number a row: the logit, rounded down to SCORE_B
 
 from collections.abc import Mapping, Sequence
 
-from moiety.lang.primitive import DEALER
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
 from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.convert import reveal, truncate_exact
 from moiety.ops.local import within
-from moiety.plan.candidates import cheapest
+from moiety.plan.pipeline import ANYWHERE, compile
 from moiety.plan.plan import Plan
 
 
@@ -33,7 +32,7 @@ def build(rows: int, dims: Sequence[int], *, receiver: int, bound: float) -> Pla
         return {"score": reveal(truncate_exact(logit, shift=WEIGHT_BITS - SCORE_BITS), to=receiver)}
 
     owners, most = [p for p, columns in enumerate(dims) if columns], LOGIT_BOUND << WEIGHT_BITS
-    return cheapest(trace(score, _inputs(rows, dims, owners, bound)), DEALER)
+    return compile(trace(score, _inputs(rows, dims, owners, bound)), ANYWHERE)
 
 
 def _inputs(rows: int, dims: Sequence[int], owners: Sequence[int], bound: float) -> dict[str, Type]:

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import reduce
 
 from moiety.errors import UsageError
-from moiety.lang.primitive import DEALER
 from moiety.lang.trace import Value, trace
 from moiety.lang.types import SHARED, Private, Type, signed_bits, words
 from moiety.learn.scale import LOGIT_BOUND, MAKER, SCORE_BITS, WEIGHT_BITS
 from moiety.ops.compare import logical_and
 from moiety.ops.convert import reveal, truncate_exact
 from moiety.ops.local import concat, logical_not, parity, reshape, take, within
-from moiety.plan.candidates import cheapest
+from moiety.plan.pipeline import ANYWHERE, compile
 from moiety.plan.plan import Plan
 
 CODES = 256
@@ -81,7 +80,7 @@ def build(rows: int, dims: Sequence[int], forest: Forest, *, receiver: int, boun
     owners = [party for party, columns in enumerate(dims) if columns]
     limit = LOGIT_BOUND << WEIGHT_BITS
     largest, shift = int(bound * (1 << WEIGHT_BITS)) + 1, WEIGHT_BITS - SCORE_BITS
-    return cheapest(trace(score, _inputs(rows, dims, forest, largest)), DEALER)
+    return compile(trace(score, _inputs(rows, dims, forest, largest)), ANYWHERE)
 
 
 def paths(left: Value) -> Value:

@@ -63,13 +63,14 @@ def _stands_for(x: Array, argument: Array, *, function: str, **_: Any) -> Array:
 
 
 _MEANINGS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys("truncate truncate_exact widen within narrow share reveal".split(), _same),
+    **dict.fromkeys("truncate truncate_exact widen within narrow share reveal mask".split(), _same),
     "stands_for": _stands_for,
     "add": np.add,
     "subtract": np.subtract,
     "negate": np.negative,
     "multiply": np.multiply,
     "matmul": lambda x, y: x.astype(np.float64) @ y,
+    "masked_matmul": lambda x, y, transposed=False: (x.T if transposed else x) @ y,
     "sum_over": lambda x, axis: x.sum(axis=axis),
     "parity": lambda x, axis: np.logical_xor.reduce(x, axis=axis),
     "less_than": np.less,

@@ -78,7 +78,7 @@ def _product(step: Step, types: Sequence[Type], errors: Errors) -> float:
 
 
 def _products(step: Step, types: Sequence[Type], errors: Errors) -> float:
-    return types[0].shape[1] * _product(step, types, errors)
+    return types[1].shape[0] * _product(step, types, errors)
 
 
 def _summed(step: Step, types: Sequence[Type], errors: Errors) -> float:
@@ -96,11 +96,12 @@ def _truncated(step: Step, types: Sequence[Type], errors: Errors) -> float:
 
 _RULES: dict[str, Callable[[Step, Sequence[Type], Errors], float]] = {
     **dict.fromkeys("negate reshape transpose take concat within narrow select".split(), _same),
-    **dict.fromkeys("share reveal bit_to_word one_hot".split(), _same),
+    **dict.fromkeys("share reveal mask bit_to_word one_hot".split(), _same),
     **dict.fromkeys(("add", "subtract"), _added),
     **dict.fromkeys(("truncate", "truncate_exact"), _truncated),
     "stands_for": _approximated,
     "multiply": _product,
     "matmul": _products,
+    "masked_matmul": _products,
     "sum_over": _summed,
 }

@@ -10,11 +10,11 @@ from moiety.lang.types import BIT, PUBLIC, SHARED, WORD_BITS, signed_bits
 from moiety.plan.rewrite import Rewrite
 
 HOMOMORPHIC = frozenset(
-    "add subtract negate multiply matmul sum_over reshape transpose take concat within narrow "
-    "select stands_for".split()
+    "add subtract negate multiply matmul masked_matmul mask sum_over reshape transpose take concat "
+    "within narrow select stands_for".split()
 )
 """The result mod 2^k follows from the operands mod 2^k."""
-SPEAKING = frozenset(("multiply", "matmul", "select"))
+SPEAKING = frozenset(("multiply", "matmul", "masked_matmul", "select"))
 """Of these, the ones that send words of their operands."""
 
 
@@ -31,6 +31,9 @@ def narrow(program: Program) -> Program:
         return made[x.index, ring]
 
     def visit(rewrite: Rewrite, index: int, step: Step) -> Value | None:
+        if step.primitive.name == "mask":
+            ring = max(needs[index], step.type.width)
+            return rewrite.apply("mask", *rewrite.operands(step), ring=min(ring, step.type.ring))
         if step.primitive.name not in SPEAKING or step.type.owner != SHARED:
             return None
         public = any(type.owner == PUBLIC for type in program.types(step))

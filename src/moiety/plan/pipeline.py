@@ -12,6 +12,7 @@ from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import DEALER
 from moiety.lang.program import Program
 from moiety.plan.candidates import assemble, cheapest
+from moiety.plan.hoist import hoist
 from moiety.plan.narrow import narrow
 from moiety.plan.network import MACHINE, Machine, Network
 from moiety.plan.network import network as network_named
@@ -35,13 +36,21 @@ NAMES = (*PASSES, "select")
 
 @dataclass(frozen=True)
 class Target:
-    """What a plan is made for; `clock` gives seconds for the passes' times."""
+    """What a plan is made for; `clock` gives seconds for the passes' times.
+
+    `masked` names inputs that are tables which their owners have masked before.
+    """
 
     network: Network | str = "lan"
     profile: str = DEALER
     machine: Machine = MACHINE
     skip: Collection[str] = ()
+    masked: Collection[str] = ()
     clock: Callable[[], float] = float
+
+
+ANYWHERE = Target(skip=("select",))
+"""For no network in particular: each step's way is the cheapest by itself, alike everywhere."""
 
 
 def compile(program: Program, target: Target | None = None) -> Plan:
@@ -57,6 +66,8 @@ def compile(program: Program, target: Target | None = None) -> Plan:
             program = verified(name, before, transform(before))
             seconds = target.clock() - began
             passed.append(Passed(name, len(before.nodes), len(program.nodes), seconds))
+        if name == "place" and target.masked:
+            program = hoist(program, target.masked)
     network = network_named(target.network)
     began = target.clock()
     plan = _selected(program, target, network)

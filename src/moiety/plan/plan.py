@@ -7,10 +7,11 @@ from functools import cached_property
 
 from moiety.errors import InternalError
 from moiety.lang.cost import Cost
-from moiety.lang.primitive import Array, Correlated, Way
+from moiety.lang.primitive import Array, Way
 from moiety.lang.program import Constant, Input, Program, Step
 from moiety.lang.types import SHARED, Private, Type
-from moiety.plan import schedule
+from moiety.plan import bill, schedule
+from moiety.plan.bill import Bill
 from moiety.plan.network import MACHINE, NETWORKS, Machine, Network
 from moiety.plan.schedule import Level, Task
 
@@ -109,9 +110,17 @@ class Plan:
         """What one step costs."""
         return step.way.price(step.types, step.parameters)
 
-    def bill(self, step: Planned) -> tuple[Correlated, ...]:
-        """The correlations that one step consumes, in order."""
-        return step.way.bill(*step.types, **step.parameters)
+    @cached_property
+    def bill(self) -> Bill:
+        """The correlations that each step consumes."""
+        steps = dict(self.steps())
+        wanted = {i: one.way.bill(*one.types, **one.parameters) for i, one in steps.items()}
+        return bill.bill(self.hash, wanted, {i: self._table(one) for i, one in steps.items()})
+
+    def _table(self, step: Planned) -> int | str:
+        """Where a step's first operand comes from: a step, or an input by its name."""
+        node = self.nodes[step.operands[0]]
+        return node.name if isinstance(node, Input) else step.operands[0]
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -126,7 +135,9 @@ class Plan:
     def _task(self, node: Node) -> Task:
         if not isinstance(node, Planned):
             return Task((), False, Cost(), step=False)
-        return Task(node.operands, not node.way.local, self.price(node))
+        late = frozenset(node.operands[place] for place in node.way.late)
+        at_once = {i for at, i in enumerate(node.operands) if at not in node.way.late}
+        return Task(node.operands, not node.way.local, self.price(node), late=late - at_once)
 
     @cached_property
     def cost(self) -> Cost:

@@ -1,11 +1,11 @@
 """Writes a program anew, step by step: types are derived again, lines are kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from moiety.errors import UsageError
 from moiety.lang.primitive import REGISTRY
-from moiety.lang.program import Constant, Program, Step
+from moiety.lang.program import Constant, Input, Program, Step
 from moiety.lang.trace import Trace, Value, constant
 
 
@@ -82,8 +82,11 @@ def uses(program: Program) -> dict[int, list[int]]:
     return found
 
 
-def needed(program: Program) -> Program:
-    """The program without steps and constants that no output needs; inputs stay."""
+def needed(program: Program, unused: Collection[str] = ()) -> Program:
+    """The program without steps and constants that no output needs.
+
+    Inputs stay, but for those that `unused` names and nothing needs.
+    """
     alive = set(program.outputs.values())
     for index, step in reversed(list(program.steps())):
         if index in alive:
@@ -91,7 +94,7 @@ def needed(program: Program) -> Program:
     kept = [
         index
         for index, node in enumerate(program.nodes)
-        if index in alive or not isinstance(node, Step | Constant)
+        if index in alive or (isinstance(node, Input) and node.name not in unused)
     ]
     return _renumbered(program, {old: new for new, old in enumerate(kept)})
 

@@ -13,12 +13,16 @@ from moiety.lang.cost import Cost
 
 @dataclass(frozen=True)
 class Task:
-    """What a schedule needs of a node: its operands, whether it sends, and its price."""
+    """What a schedule needs of a node: its operands, whether it sends, and its price.
+
+    `late` are the operands that it needs only once its first round is over.
+    """
 
     operands: tuple[int, ...]
     interactive: bool
     cost: Cost
     step: bool = True
+    late: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ def finishes(tasks: Sequence[Task]) -> list[int]:
     """After how many rounds each node's value is there."""
     ends: list[int] = []
     for task in tasks:
-        ready = max((ends[i] for i in task.operands), default=0)
+        ready = max((ends[i] - (i in task.late) for i in task.operands), default=0)
+        ready = max(ready, 0)
         ends.append(ready + (len(task.cost.rounds) if task.interactive else 0))
     return ends
 

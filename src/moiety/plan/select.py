@@ -172,13 +172,13 @@ class _Model:
     def _order(self) -> None:
         """A value's last round is not before its operands' and its own step's rounds after."""
         for index, step in self.program.steps():
-            taken = {
-                self.chosen[index, id(one)]: float(len(one.cost.rounds))
-                for one in self.options[index]
-                if one.cost.rounds
-            }
-            for operand in set(step.operands):
+            for place, operand in enumerate(step.operands):
                 ends = {self.ends + operand: 1.0, self.ends + index: -1.0}
+                taken = {
+                    self.chosen[index, id(one)]: float(len(one.cost.rounds) - late)
+                    for one in self.options[index]
+                    if (late := place in one.way.late) or one.cost.rounds
+                }
                 self.rows.add({**ends, **taken}, 0.0)
             self.rows.add({self.ends + index: 1.0, self.rounds: -1.0}, 0.0)
 

@@ -57,34 +57,6 @@ class MatrixTriple(Correlation):
         yield matmul(a, b)
 
 
-@dataclass(frozen=True)
-class OwnedProduct(Correlation):
-    """U (m × k) known to `owner`, v (k × n) known to the other, and shares of U · v."""
-
-    owner: int
-    m: int
-    k: int
-    n: int
-    ring: int = 64
-
-    def _random(self) -> tuple[Field, ...]:
-        return (
-            Field((self.m, self.k), self.ring, only=self.owner),
-            Field((self.k, self.n), self.ring, only=1 - self.owner),
-        )
-
-    def _dependent(self) -> tuple[Field, ...]:
-        return (Field((self.m, self.n), self.ring),)
-
-    def _values(self, *random: Array) -> Iterable[Array]:
-        u, v = random
-        yield matmul(u, v)
-
-    def _correct(self, first: Dealt, second: Dealt) -> bytes:
-        shape = (self.m, self.k, self.n)
-        return _core.deal_owned(first, second, self.owner, shape, self.ring)
-
-
 def open_words(ctx: Context, *shares: Array, ring: int = 64) -> Protocol[list[Array]]:
     """The values mod 2^ring, known to every party: all in one message, one round."""
     flat = np.concatenate([share.reshape(-1) for share in shares])
@@ -119,29 +91,6 @@ def matrix_multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Prot
     d, e = yield from open_words(ctx, x - a, y - b, ring=ring)
     left = a + d if ctx.first else a
     return c + matmul(d, b) + matmul(left, e)
-
-
-def owned_multiply(
-    ctx: Context, product: OwnedProduct, x: Array | None, y: Array
-) -> Protocol[Array]:
-    """X · Y for X in the clear at its owner and Y shared: one round, one local product each.
-
-    The owner holds U and u, the other v and U·v - u. The owner sends E = X - U, the other sends
-    F = y' - v (y' is its share of Y). The owner's result is X·(y + F) + u, the other's
-    E·v + (U·v - u); they add up to X·y + X·y' - X·v + E·v + U·v = X·Y.
-    """
-    part, ring = ctx.supply.packed(product), product.ring
-    (own, field), (expected, width) = (y, 1), (product.m * product.k, product.k)
-    if x is not None:
-        (own, field), (expected, width) = (x, 0), (product.k * product.n, product.n)
-    message = _core.mask_words([masked(own)], part, field, ring, subtract=True)
-    other = 1 - ctx.party
-    answer = yield Tick({other: message}, {other: -(-expected * ring // 8)})
-    opened = unpack_words(answer[other], expected, ring).reshape(-1, width)
-    share = part.words(2, product.m * product.n, ring).reshape(product.m, product.n)
-    if x is None:
-        return matmul(opened, part.words(1, y.size, ring).reshape(y.shape)) + share
-    return matmul(x, y + opened) + share
 
 
 def reveal(ctx: Context, share: Array, *, to: int, ring: int) -> Protocol[Array | None]:

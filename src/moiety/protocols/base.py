@@ -5,7 +5,7 @@ resumed with exactly those bytes. Every party yields every tick, even one in whi
 Nothing here knows of sockets, clocks or threads.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -94,6 +94,9 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
 
 def joint(ticks: Iterable[Tick]) -> Tick:
     """One tick that sends and expects the parts of several, in order."""
+    ticks = list(ticks)
+    if len(ticks) == 1:
+        return ticks[0]
     send: dict[int, list[bytes]] = {}
     expect: dict[int, int] = {}
     for tick in ticks:
@@ -106,6 +109,13 @@ def joint(ticks: Iterable[Tick]) -> Tick:
 
 def parts(ticks: Iterable[Tick], received: Received) -> Iterable[Received]:
     """Each protocol's part of the joint messages."""
+    ticks = list(ticks)
+    if len(ticks) == 1:
+        return [received]
+    return _parts(ticks, received)
+
+
+def _parts(ticks: Sequence[Tick], received: Received) -> Iterator[Received]:
     begin = dict.fromkeys(received, 0)
     for tick in ticks:
         part = {}

@@ -84,6 +84,9 @@ def bit_field(*shape: int, only: int | None = None, common: bool = False) -> Fie
 class Correlation(ABC):
     """One kind of correlated randomness; subclasses are frozen dataclasses of shape parameters."""
 
+    needs_mask = False
+    """True where it is dealt from the mask of the step's first operand."""
+
     @abstractmethod
     def _random(self) -> tuple[Field, ...]:
         """The fields that are uniform."""
@@ -108,12 +111,22 @@ class Correlation(ABC):
         """The bytes that a party is sent; party 0's are the last of party 1's."""
         return sum(-(-bits // 8) for bits in (self.corrections() if party else self.common()))
 
-    def deal(self, streams: tuple[Stream, Stream]) -> bytes:
-        """The corrections for party 1."""
-        first, second = (
-            stream.part(_layout(self, party, dealer=True)) for party, stream in enumerate(streams)
-        )
+    def deal(self, streams: tuple[Stream, Stream], mask: "Rows | None" = None) -> bytes:
+        """The corrections for party 1; `mask` is what the step's table was masked with."""
+        first, second = (self.dealt(party, stream) for party, stream in enumerate(streams))
+        if self.needs_mask:
+            if mask is None:
+                raise InternalError(f"{self} is dealt without its mask")
+            return self._correct_rows(mask, first, second)
         return self._correct(first, second)
+
+    def dealt(self, party: int, stream: Stream) -> Dealt:
+        """What a party draws, as the dealer draws it again."""
+        return stream.part(_layout(self, party, dealer=True))
+
+    def _correct_rows(self, mask: "Rows", first: Dealt, second: Dealt) -> bytes:
+        """The corrections of what depends on a mask."""
+        raise InternalError(f"{self} does not depend on a mask")
 
     def _correct(self, first: Dealt, second: Dealt) -> bytes:
         """The corrections, from what the parties draw; a subclass may know a faster way."""
@@ -133,6 +146,15 @@ class Correlation(ABC):
     def take(self, party: int, stream: Stream, corrections: bytes, begin: int = 0) -> "Part":
         """A party's part; what it was sent for it is in `corrections` from byte `begin` on."""
         return Part(self, party, stream.part(_layout(self, party), corrections, begin))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A mask as the dealer draws it again, and the first of its rows that are meant."""
+
+    mask: Correlation
+    part: Dealt
+    row: int = 0
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""Correlated randomness for one run of one plan: dealt, carried, spent once.
+"""Correlated randomness for runs of one plan: dealt, carried, spent once.
 
 The dealer draws a seed for each party and computes party 1's corrections. It learns nothing about
 inputs or results. With one party's view, though, it can compute the other's inputs: the profile
@@ -6,155 +6,255 @@ assumes that the dealer colludes with nobody.
 """
 
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 
 from moiety.errors import MaterialError
 from moiety.message import decode, encode
+from moiety.plan.bill import Bill, Placed
 from moiety.plan.plan import Plan
-from moiety.protocols.correlations import Correlation, Part, Supply
+from moiety.protocols.correlations import Correlation, Part, Rows, Supply
+from moiety.protocols.masked import Mask
 from moiety.ring import Stream, derive
 
 SEED = LOT = 16
 OVERHEAD = 256
 """Bytes that the encoding adds to the corrections, at most."""
-SCHEMA = {"corrections": bytes, "lot": bytes, "party": int, "plan": bytes, "seed": bytes}
+SCHEMA = {
+    "corrections": bytes,
+    "lot": bytes,
+    "party": int,
+    "plan": bytes,
+    "runs": int,
+    "seed": bytes,
+}
 
 
-@dataclass(repr=False)
-class Material:
-    """What one party spends in one run of the plan with this hash.
-
-    `spent` is known to this object only: whoever keeps encoded lots across restarts must note each
-    `lot` durably before the run, and never decode it again.
-    """
+@dataclass(frozen=True, repr=False)
+class Lot:
+    """One party's key to a lot: `runs` runs of the plan with this hash."""
 
     party: int
     lot: bytes
     plan: bytes
     seed: bytes
-    corrections: bytes
-    spent: bool = field(default=False, init=False)
+    runs: int = 1
 
-    def spend(self, plan: Plan, party: int) -> dict[int, Supply]:
-        """The correlations of each step, by its index; only once, and only for its own plan."""
+    def key(self, run: int) -> bytes:
+        """The key of this party's streams in one run."""
+        return lot_key(self.seed, self.lot, run)
+
+    def __repr__(self) -> str:
+        return f"Lot(party {self.party}, {self.runs} runs, {self.lot.hex()})"
+
+
+def lot_key(seed: bytes, lot: bytes, run: int) -> bytes:
+    """The key of a party's streams in one run of a lot."""
+    return derive(seed, b"moiety lot " + lot + run.to_bytes(8, "little"))
+
+
+class Material:
+    """What one party spends in the runs of one plan; `source` gives each run's corrections.
+
+    That it is spent is known to this object only: whoever keeps encoded lots across restarts must
+    note each lot durably before the first run, and never decode it again.
+    """
+
+    def __init__(self, lot: Lot, source: Iterable[bytes]) -> None:
+        self.lot, self.spent = lot, False
+        self._source = iter(source)
+
+    def spend(self, bill: Bill, party: int) -> Iterator["Spending"]:
+        """The correlations of each run; only once, and only for its own plan."""
         if self.spent:
             raise MaterialError(
                 "this lot of correlated randomness was used before",
                 hint="each run needs a lot of its own: using one twice would tell the inputs",
             )
         self.spent = True
-        if plan.hash != self.plan or party != self.party:
+        if bill.plan != self.lot.plan or party != self.lot.party:
             raise MaterialError(
-                f"this part of a lot was dealt for party {self.party} of another plan or party"
+                f"this part of a lot was dealt for party {self.lot.party} of another plan or party"
             )
-        dealt = plan.cost.dealt if self.party else plan.cost.common
-        if len(self.corrections) != dealt:
-            raise MaterialError(
-                f"a lot with {len(self.corrections)} bytes of corrections, not {dealt}"
-            )
-        return {index: Supply(shares) for index, shares in self._shares(plan).items()}
+        return self._runs(bill)
+
+    def _runs(self, bill: Bill) -> Iterator["Spending"]:
+        party = self.lot.party
+        for run in range(self.lot.runs):
+            corrections = next(self._source, None)
+            if corrections is None or len(corrections) != bill.sizes[party]:
+                size = 0 if corrections is None else len(corrections)
+                raise MaterialError(
+                    f"a lot with {size} bytes of corrections for a run, not {bill.sizes[party]}"
+                )
+            yield Spending(bill, party, self.lot.key(run), corrections)
 
     def encode(self) -> bytes:
         """Its bytes, as the dealer sends them over an encrypted channel."""
         if self.spent:
             raise MaterialError("a spent lot of correlated randomness is not sent")
-        return encode({name: getattr(self, name) for name in SCHEMA})
+        self.spent = True
+        return encode({**asdict(self.lot), "corrections": b"".join(self._source)})
 
     @classmethod
     def decode(cls, data: bytes, *, limit: int) -> "Material":
         """Its inverse; `limit` bounds the corrections, see `Plan.cost.dealt`."""
-        material = cls(**decode(data, SCHEMA, limit + OVERHEAD, sender="the dealer"))
-        lengths = (len(material.lot), len(material.seed), len(material.plan))
-        if lengths != (LOT, SEED, 32) or material.party not in (0, 1):
+        fields = decode(data, SCHEMA, limit + OVERHEAD, sender="the dealer")
+        corrections = fields.pop("corrections")
+        lot = Lot(**fields)
+        lengths = (len(lot.lot), len(lot.seed), len(lot.plan))
+        if lengths != (LOT, SEED, 32) or lot.party not in (0, 1) or lot.runs < 1:
             raise MaterialError("a lot of correlated randomness with fields of wrong lengths")
-        return material
-
-    def _shares(self, plan: Plan) -> dict[int, Iterator[tuple[Correlation, Part]]]:
-        key = lot_key(self.seed, self.lot)
-        return {
-            index: self._expand(key, correlations) for index, correlations in placed(plan).items()
-        }
-
-    def _expand(
-        self, key: bytes, correlations: list["Placed"]
-    ) -> Iterator[tuple[Correlation, Part]]:
-        for item in correlations:
-            part = item.part(self.corrections, self.party)
-            yield (
-                item.correlation,
-                item.correlation.take(self.party, Stream(key, item.stream), part),
-            )
+        size, rest = divmod(len(corrections), lot.runs)
+        if rest:
+            raise MaterialError(f"{len(corrections)} bytes of corrections for {lot.runs} runs")
+        return cls(lot, (corrections[size * run : size * (run + 1)] for run in range(lot.runs)))
 
     def __repr__(self) -> str:
-        state = "spent" if self.spent else "unspent"
-        return f"Material(party {self.party}, {len(self.corrections)} B of corrections, {state})"
+        return f"Material({self.lot}, {'spent' if self.spent else 'unspent'})"
+
+
+@dataclass(frozen=True, repr=False)
+class Spending:
+    """A party's correlations in one run."""
+
+    bill: Bill
+    party: int
+    key: bytes
+    corrections: bytes
+
+    def of(self, step: int) -> Supply:
+        """Those of one step."""
+        return Supply(self._parts(self.bill.steps[step]))
+
+    def _parts(self, items: Iterable[Placed]) -> Iterator[tuple[Correlation, Part]]:
+        for item in items:
+            stream, begin = Stream(self.key, item.stream), item.offsets[self.party]
+            one = item.correlation
+            yield one, one.take(self.party, stream, self.corrections, begin)
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A correlation of a bill, the stream that it is drawn from, and each party's offset."""
+class MaskUse:
+    """Which lot an input was masked with, and in each run the first row of it that is meant."""
 
-    correlation: Correlation
+    lot: bytes
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class _KeptMask:
+    """A mask that the dealer can draw again."""
+
+    mask: Mask
+    key: bytes
     stream: int
-    offsets: tuple[int, int]
 
-    def part(self, corrections: bytes, party: int) -> bytes:
-        """What corrects it among all that a party is sent."""
-        begin = self.offsets[party]
-        return corrections[begin : begin + self.correlation.size(party)]
+    def rows(self, row: int) -> Rows:
+        drawn = self.mask.dealt(self.mask.owner, Stream(self.key, self.stream))
+        return Rows(self.mask, drawn, row)
 
 
-def placed(plan: Plan) -> dict[int, list[Placed]]:
-    """The bill of every step; each correlation has a stream of its own.
+def fresh() -> bytes:
+    """A new seed or lot number."""
+    return secrets.token_bytes(SEED)
 
-    So what a party draws does not depend on the order in which steps run.
+
+@dataclass(repr=False)
+class Dealer:
+    """Deals for the two parties of a session, and keeps what draws its masks again.
+
+    Never give it a `draw` whose values are not fresh, except to replay a run in tests.
     """
-    bills: dict[int, list[Placed]] = {}
-    stream, ends = 0, (0, 0)
-    for index, step in plan.steps():
-        bills[index] = []
-        for correlation in plan.bill(step):
-            if not isinstance(correlation, Correlation):
-                raise MaterialError(f"{correlation} is nothing that can be dealt")
-            bills[index].append(Placed(correlation, stream, ends))
-            stream += 1
-            ends = ends[0] + correlation.size(0), ends[1] + correlation.size(1)
-    return bills
+
+    draw: Callable[[], bytes] = fresh
+    _masks: dict[bytes, _KeptMask] = field(default_factory=dict, init=False)
+
+    def deal(
+        self, bill: Bill, runs: int = 1, masks: Mapping[str, MaskUse] | None = None
+    ) -> tuple[Material, Material]:
+        """A fresh lot for so many runs: a part for each party, made as it is asked for.
+
+        The corrections of a run are kept until both parties have taken them.
+
+        Raises:
+            MaterialError: an input was masked with a lot that this dealer did not deal.
+        """
+        lot, seeds = self.draw(), (self.draw(), self.draw())
+        used = {} if masks is None else masks
+        self._check(bill, runs, used)
+        keys = tuple(Lot(party, lot, bill.plan, seeds[party], runs) for party in (0, 1))
+        self._keep(bill, keys)
+        run = _Run(bill, keys, {name: self._masks[one.lot] for name, one in used.items()}, used)
+        whole: dict[int, bytes] = {}
+        return (
+            Material(keys[0], (self._taken(run, whole, at, 0) for at in range(runs))),
+            Material(keys[1], (self._taken(run, whole, at, 1) for at in range(runs))),
+        )
+
+    def _taken(self, run: "_Run", whole: dict[int, bytes], at: int, party: int) -> bytes:
+        """One party's corrections of a run; if there are common ones, the first to ask keeps."""
+        if not run.bill.sizes[0]:
+            return run.corrections(at) if party else b""
+        sent = whole.pop(at, None)
+        if sent is None:
+            sent = whole[at] = run.corrections(at)
+        return sent if party else common(run.bill, sent)
+
+    def _check(self, bill: Bill, runs: int, used: Mapping[str, MaskUse]) -> None:
+        if runs < 1 or set(used) != bill.masks:
+            raise MaterialError(
+                f"{runs} runs with masks of {sorted(used)}, where {sorted(bill.masks)} are due"
+            )
+        for name, one in used.items():
+            if one.lot not in self._masks or len(one.rows) != runs:
+                raise MaterialError(f"{name} was not masked by this dealer for {runs} runs")
+
+    def _keep(self, bill: Bill, keys: tuple[Lot, ...]) -> None:
+        items = list(bill.items)
+        if len(items) == 1 and isinstance(items[0].correlation, Mask) and keys[0].runs == 1:
+            mask = items[0].correlation
+            lot = keys[mask.owner]
+            self._masks[lot.lot] = _KeptMask(mask, lot.key(0), items[0].stream)
 
 
-def lot_key(seed: bytes, lot: bytes) -> bytes:
-    """The key of a party's streams in one lot."""
-    return derive(seed, b"moiety lot " + lot)
+@dataclass(frozen=True, repr=False)
+class _Run:
+    """What the corrections of each run of a lot are made from."""
+
+    bill: Bill
+    keys: tuple[Lot, ...]
+    masks: Mapping[str, _KeptMask]
+    used: Mapping[str, MaskUse]
+
+    def corrections(self, run: int) -> bytes:
+        """What party 1 is sent for one run: the corrections of the whole bill, in order."""
+        first, second = (lot.key(run) for lot in self.keys)
+        return b"".join(
+            item.correlation.deal(
+                (Stream(first, item.stream), Stream(second, item.stream)), self._rows(item, run)
+            )
+            for item in self.bill.items
+        )
+
+    def _rows(self, item: Placed, run: int) -> Rows | None:
+        """The mask of the item's table."""
+        if item.mask is None:
+            return None
+        if isinstance(item.mask, str):
+            return self.masks[item.mask].rows(self.used[item.mask].rows[run])
+        mask = item.mask.correlation
+        owner = mask.owner if isinstance(mask, Mask) else 0
+        drawn = mask.dealt(owner, Stream(self.keys[owner].key(run), item.mask.stream))
+        return Rows(mask, drawn)
 
 
-def corrections(plan: Plan, lot: bytes, seeds: tuple[bytes, bytes]) -> bytes:
-    """What party 1 is sent: the corrections of the whole bill, in order."""
-    first, second = (lot_key(seed, lot) for seed in seeds)
-    return b"".join(
-        item.correlation.deal((Stream(first, item.stream), Stream(second, item.stream)))
-        for bill in placed(plan).values()
-        for item in bill
-    )
-
-
-def common(plan: Plan, sent: bytes) -> bytes:
+def common(bill: Bill, sent: bytes) -> bytes:
     """What party 0 is sent: the common end of each correction that party 1 is sent."""
-    items = [item for bill in placed(plan).values() for item in bill]
-    parts = [(item.part(sent, 1), item.correlation.size(0)) for item in items]
+    parts = [(item.part(sent, 1), item.correlation.size(0)) for item in bill.items]
     return b"".join(part[len(part) - size :] for part, size in parts)
 
 
 def deal(plan: Plan) -> tuple[Material, Material]:
     """A fresh lot for one run of the plan: a part for each party."""
-    lot, seeds = secrets.token_bytes(LOT), (secrets.token_bytes(SEED), secrets.token_bytes(SEED))
-    return parts(plan, lot, seeds)
-
-
-def parts(plan: Plan, lot: bytes, seeds: tuple[bytes, bytes]) -> tuple[Material, Material]:
-    """The parties' parts of a lot. Never call this with seeds that are not fresh: see `deal`."""
-    sent = corrections(plan, lot, seeds)
-    return (
-        Material(0, lot, plan.hash, seeds[0], common(plan, sent)),
-        Material(1, lot, plan.hash, seeds[1], sent),
-    )
+    return Dealer().deal(plan.bill)

@@ -19,6 +19,10 @@ class Traffic:
         """A cost, seen by one party."""
         return cls(len(cost.rounds), cost.sent(party), cost.received(party))
 
+    def times(self, runs: int) -> "Traffic":
+        """That of so many equal runs."""
+        return Traffic(runs * self.rounds, runs * self.sent, runs * self.received)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

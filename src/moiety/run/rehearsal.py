@@ -93,7 +93,7 @@ def rehearse(
     # processes take time to start: count what their levels took
     seconds = sum(took.seconds for took in levels) or time.perf_counter() - began
     found = {name: _joined(compiled, name, held) for name in clear}
-    measured = Measured(levels, len(lots[1].corrections), seconds)
+    measured = Measured(levels, compiled.plan.bill.sizes[1], seconds)
     return Outcome(_compared(compiled, found, clear, real), measured)
 
 

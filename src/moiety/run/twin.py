@@ -3,6 +3,7 @@
 Here, and only here, a seed may replay the correlated randomness.
 """
 
+import itertools
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from moiety.errors import InternalError
 from moiety.lang.cost import Cost, Link
 from moiety.lang.primitive import Array, Example, Primitive, Way
 from moiety.lang.program import Input, Program, Step
-from moiety.lang.types import BIT, SHARED, Private
+from moiety.lang.types import SHARED, Masked, Private, Type
 from moiety.plan.candidates import Candidate, assemble
 from moiety.plan.plan import Plan
 from moiety.protocols.base import Protocol, Tick
 from moiety.ring import derive
-from moiety.run import dealing
-from moiety.run.dealing import Material
-from moiety.run.execute import Execution
+from moiety.run.dealing import Dealer, MaskUse, Material
+from moiety.run.execute import Script
+from moiety.run.tables import masking
 
 PARTIES = 2
 Messages = dict[Link, bytes]
@@ -100,18 +101,26 @@ def alone(primitive: Primitive, way: Way, example: Example, *, copies: int = 1) 
 
 
 def split(plan: Plan | Program, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], ...]:
-    """What each party brings: its own inputs in the clear, and random shares of shared ones."""
+    """What each party brings: its own inputs in the clear, and random shares of shared ones.
+
+    A masked table is its owner's; `run` masks it.
+    """
     brought: tuple[dict[str, Array], ...] = ({}, {})
     for name, type in plan.inputs.items():
         data = inputs[name]
-        if isinstance(type.owner, Private):
+        if isinstance(type.owner, Private | Masked):
             brought[type.owner.party][name] = data
         elif type.owner == SHARED:
-            brought[0][name] = mask = _uniform(data)
-            brought[1][name] = data ^ mask if type.kind == BIT else data - mask
+            brought[0][name], brought[1][name] = shares(data)
         else:
             brought[0][name] = brought[1][name] = data
     return brought
+
+
+def shares(data: Array) -> tuple[Array, Array]:
+    """Random shares of words or bits."""
+    mask = _uniform(data)
+    return mask, data ^ mask if data.dtype == np.uint8 else data - mask
 
 
 def _uniform(like: Array) -> Array:
@@ -120,19 +129,52 @@ def _uniform(like: Array) -> Array:
     return uniform.reshape(like.shape)
 
 
-def deal(plan: Plan, seed: bytes) -> tuple[Material, Material]:
-    """Material that depends on `seed` only, so that a run can be replayed."""
-    return dealing.parts(
-        plan, derive(seed, b"lot"), (derive(seed, b"party 0"), derive(seed, b"party 1"))
-    )
+def replayed(seed: bytes) -> Dealer:
+    """A dealer whose lots depend on `seed` only, so that a run can be replayed."""
+    count = itertools.count()
+    return Dealer(lambda: derive(seed, f"draw {next(count)}".encode()))
 
 
 def run(
     plan: Plan,
     brought: Sequence[Mapping[str, Array]],
     material: tuple[Material, Material] | None = None,
+    dealer: Dealer | None = None,
 ) -> Transcript:
     """Runs a plan with what each party brings; without material, a fresh lot is dealt."""
-    lots = material or dealing.deal(plan)
-    executions = [Execution(plan, party, brought[party], lots[party]) for party in range(PARTIES)]
-    return lockstep([execution.run() for execution in executions])
+    if material is None:
+        dealer = dealer or Dealer()
+        brought, uses = masked(plan, brought, dealer)
+        material = dealer.deal(plan.bill, masks=uses)
+    return lockstep([_side(plan, p, brought[p], material[p]) for p in range(PARTIES)])
+
+
+def masked(
+    plan: Plan, brought: Sequence[Mapping[str, Array]], dealer: Dealer
+) -> tuple[list[dict[str, Array]], dict[str, MaskUse]]:
+    """What each party holds once the inputs that are masked tables were masked."""
+    held, uses = list(map(dict, brought)), {}
+    for name, type in plan.inputs.items():
+        if isinstance(type.owner, Masked):
+            uses[name] = _mask(dealer, name, type, held)
+    return held, uses
+
+
+def _side(
+    plan: Plan, party: int, brought: Mapping[str, Array], material: Material
+) -> Protocol[dict[str, Array]]:
+    script = Script(plan, party)
+    script.bind(brought)
+    return script.run(brought, next(material.spend(plan.bill, party)))
+
+
+def _mask(dealer: Dealer, name: str, type: Type, held: list[dict[str, Array]]) -> MaskUse:
+    """Masks one party's table: the other holds it then less its mask."""
+    plan = masking(type)
+    material = dealer.deal(plan.bill)
+    owner = type.owner.party if isinstance(type.owner, Masked) else 0
+    inputs: list[dict[str, Array]] = [{}, {}]
+    inputs[owner]["x"] = held[owner][name]
+    for party, result in enumerate(run(plan, inputs, material).results):
+        held[party][name] = result["x"]
+    return MaskUse(material[0].lot.lot, (0,))

@@ -1,0 +1,213 @@
+"""What runners that compute on shares have in common: plans, masked tables, calls and loops."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from moiety.errors import InternalError, UsageError
+from moiety.function import codec
+from moiety.function.function import FRACTION, Compiled, Function
+from moiety.function.runner import Given, Owned, Repeated, Secret, check_loop, shape_of
+from moiety.lang.primitive import Array
+from moiety.lang.program import Input
+from moiety.lang.types import SHARED, Masked, Private, Type
+from moiety.plan.hoist import masked
+from moiety.plan.pipeline import Target
+from moiety.plan.plan import Plan
+from moiety.run.dealing import MaskUse
+from moiety.run.tables import masking
+
+Held = Mapping[str, Array]
+Run = Callable[[Sequence[Held]], Sequence[Held]]
+"""One run of a plan: what each party that is here brings, and what it then holds."""
+ALL = slice(None)
+
+
+@dataclass
+class Planner:
+    """Names, a target, and plans that are made once."""
+
+    parties: tuple[str, ...]
+    target: Target = field(default_factory=Target)
+    fraction: int = FRACTION
+    _plans: dict[Any, Compiled] = field(default_factory=dict, init=False, repr=False)
+
+    def compiled(
+        self, function: Function, arguments: Mapping[str, Given], tables: Sequence[str] = ()
+    ) -> Compiled:
+        """The function for arguments of these shapes, with these tables masked before."""
+        shapes = {name: shape_of(one) for name, one in arguments.items()}
+        key = (id(function), repr(sorted(shapes.items())), tuple(tables))
+        if key not in self._plans:
+            target = replace(self.target, masked=tuple(tables))
+            made = function.compile(shapes, target=target, fraction=self.fraction)
+            self._check(made)
+            self._plans[key] = made
+        return self._plans[key]
+
+    def _check(self, made: Compiled) -> None:
+        named = made.parties
+        if named != self.parties[: len(named)]:
+            raise UsageError(
+                f"{made.function.name} is for {', '.join(named)}, not {', '.join(self.parties)}",
+                hint="name the parties in the same order",
+            )
+
+    def __deepcopy__(self, _: Any) -> "Planner":
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that its owner masked: what each party that is here holds, and the lot it took."""
+
+    parts: tuple[Array, ...] = field(repr=False)
+    lot: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """An argument of a plan, in what each party that is here holds of it, whole."""
+
+    parts: tuple[Array | None, ...]
+    batched: bool
+
+    def at(self, place: int, span: slice) -> Array | None:
+        part = self.parts[place]
+        return part[span] if self.batched and part is not None else part
+
+
+@dataclass
+class Secure(Planner):
+    """A runner that computes on shares; `here` are the computing parties in this process."""
+
+    here: tuple[int, ...] = field(default=(), init=False)
+    _kept: dict[Any, tuple[Owned, Any]] = field(default_factory=dict, init=False, repr=False)
+
+    def begin(self, plan: Plan, runs: int, masks: Mapping[str, MaskUse]) -> tuple[bytes, Run]:
+        """The lot that is spent, and what makes one run of a plan after the other."""
+        raise NotImplementedError
+
+    def shared(self, name: str, owned: Owned, words: Array | None) -> Sequence[Array]:
+        """Shares of the array of a party that does not compute, for the parties here."""
+        raise NotImplementedError
+
+    def call(self, function: Function, **arguments: Given) -> dict[str, Any]:
+        """See `Runner`."""
+        compiled = self.compiled(function, arguments)
+        bound = {name: self._bound(compiled, name, one, False) for name, one in arguments.items()}
+        _, run = self.begin(compiled.plan, 1, {})
+        return self._results(compiled, run(self._inputs(compiled.plan, bound, ALL)))
+
+    def repeat(
+        self,
+        function: Function,
+        *,
+        state: Mapping[str, Secret],
+        given: Mapping[str, Given],
+        spans: Sequence[slice],
+        batched: Sequence[str] = (),
+    ) -> Repeated:
+        """See `Runner`. Tables that multiply shared matrices are masked once for all calls."""
+        if not spans:
+            return Repeated(state, {})
+        part = {n: one.rows(spans[0]) if n in batched else one for n, one in given.items()}
+        tables = _tables(self.compiled(function, {**part, **state}).plan)
+        compiled = self.compiled(function, {**part, **state}, tables)
+        check_loop(compiled, list(state))
+        bound = {n: self._bound(compiled, n, one, n in batched) for n, one in given.items()}
+        masks = {}
+        for name in tables:
+            table = self._masked(compiled, name, given[name])
+            bound[masked(name)] = _Bound(table.parts, name in batched)
+            rows = tuple(span.start if name in batched else 0 for span in spans)
+            masks[masked(name)] = MaskUse(table.lot, rows)
+        _, run = self.begin(compiled.plan, len(spans), masks)
+        now, results = dict(state), dict[str, list[Any]]()
+        for span in spans:
+            bound |= {name: _Bound(one.parts, False) for name, one in now.items()}
+            found = self._results(compiled, run(self._inputs(compiled.plan, bound, span)))
+            for name, value in found.items():
+                if name in now:
+                    now[name] = value
+                else:
+                    results.setdefault(name, []).append(value)
+        return Repeated(now, results)
+
+    def _bound(self, compiled: Compiled, name: str, given: Given, batched: bool) -> _Bound:
+        """An argument as words; a compile-time parameter is bound to nothing."""
+        type = compiled.plan.inputs.get(name)
+        if isinstance(given, Secret):
+            return _Bound(given.parts, batched)
+        if type is None:
+            return _Bound((None,) * len(self.here), batched)
+        words = self._words(compiled, name, type, given)
+        if isinstance(given, Owned) and type.owner == SHARED:
+            return _Bound(tuple(self._once(name, given, words)), batched)
+        if isinstance(type.owner, Private):
+            owner = type.owner.party
+            return _Bound(tuple(words if p == owner else None for p in self.here), batched)
+        return _Bound((words,) * len(self.here), batched)
+
+    def _words(self, compiled: Compiled, name: str, type: Type, given: Given) -> Array | None:
+        """The whole array as words, checked against its bounds; None where it is not here."""
+        data = given.data if isinstance(given, Owned) else np.asarray(given)
+        if data is None:
+            return None
+        declared = compiled.function.signature.arguments[name]
+        return codec.encode(name, declared, replace(type, shape=data.shape), data)
+
+    def _once(self, name: str, given: Owned, words: Array | None) -> Any:
+        """The shares of a further owner's array, sent once however often it is used."""
+        key = (id(given), name)
+        if key not in self._kept:
+            self._kept[key] = given, self.shared(name, given, words)
+        return self._kept[key][1]
+
+    def _masked(self, compiled: Compiled, name: str, given: Given) -> Table:
+        """The masked table, masked once however many loops use it."""
+        if not isinstance(given, Owned):
+            raise InternalError(f"{name} is no party's table")
+        taken = compiled.plan.inputs[masked(name)]
+        type = replace(taken, shape=given.shape)
+        key = (id(given), str(type))
+        if key not in self._kept:
+            plan = masking(type)
+            words = self._words(compiled, name, type, given)
+            lot, run = self.begin(plan, 1, {})
+            owner = type.owner.party if isinstance(type.owner, Masked) else 0
+            inputs: list[Held] = [
+                {"x": words} if p == owner and words is not None else {} for p in self.here
+            ]
+            parts = tuple(result["x"] for result in run(inputs))
+            self._kept[key] = given, Table(parts, lot)
+        table: Table = self._kept[key][1]
+        return table
+
+    def _inputs(self, plan: Plan, bound: Mapping[str, _Bound], span: slice) -> list[Held]:
+        inputs: list[Held] = []
+        for place in range(len(self.here)):
+            named = {name: bound[name].at(place, span) for name in plan.inputs if name in bound}
+            inputs.append({name: data for name, data in named.items() if data is not None})
+        return inputs
+
+    def _results(self, compiled: Compiled, found: Sequence[Held]) -> dict[str, Any]:
+        types = compiled.types
+        return {name: self._result(compiled, name, types[name], found) for name in types}
+
+    def _result(self, compiled: Compiled, name: str, type: Type, found: Sequence[Held]) -> Any:
+        parts = tuple(own.get(name) for own in found)
+        if type.owner == SHARED:
+            return Secret(type, parts)
+        told = next((part for part in parts if part is not None), None)
+        return None if told is None else compiled.decode({name: told})[name]
+
+
+def _tables(plan: Plan) -> list[str]:
+    """The inputs that a plan masks as they are."""
+    nodes = (
+        plan.nodes[step.operands[0]] for _, step in plan.steps() if step.primitive.name == "mask"
+    )
+    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Input)))
