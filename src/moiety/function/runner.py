@@ -42,17 +42,20 @@ class Owned:
         return Owned(self.owner, (count, *self.shape[1:]), _rows(self.data, span))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Secret:
     """A value that the computing parties hold as shares; `parts` are those held here."""
 
     type: Type
-    parts: tuple[Plain | None, ...] = field(repr=False)
+    parts: tuple[Plain | None, ...]
 
     @property
     def shape(self) -> Shape:
         """Its shape."""
         return self.type.shape
+
+    def __repr__(self) -> str:
+        return f"Secret({self.type})"
 
     def rows(self, span: slice) -> "Secret":
         """Some of its rows."""

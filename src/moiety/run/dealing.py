@@ -89,12 +89,16 @@ class Material:
                 )
             yield Spending(bill, party, self.lot.key(run), corrections)
 
-    def encode(self) -> bytes:
-        """Its bytes, as the dealer sends them over an encrypted channel."""
+    def open(self) -> Iterator[bytes]:
+        """The corrections of each run, for who carries them on; it is spent thereby."""
         if self.spent:
             raise MaterialError("a spent lot of correlated randomness is not sent")
         self.spent = True
-        return encode({**asdict(self.lot), "corrections": b"".join(self._source)})
+        return self._source
+
+    def encode(self) -> bytes:
+        """Its bytes, as the dealer sends them over an encrypted channel."""
+        return encode({"corrections": b"".join(self.open()), **asdict(self.lot)})
 
     @classmethod
     def decode(cls, data: bytes, *, limit: int) -> "Material":

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
 from moiety.function.runner import Given, Owned, Repeated, Secret
 from moiety.function.signature import Kept
 from moiety.lang.primitive import Array
+from moiety.lang.types import Type
 from moiety.ops import reals
 from moiety.plan.plan import Plan
 from moiety.run import twin
@@ -79,10 +81,10 @@ class Twin(Secure):
 
         return material[0].lot.lot, run
 
-    def shared(self, name: str, owned: Owned, words: Array | None) -> Sequence[Array]:
+    def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array]:
         """See `Secure`."""
         if words is None:
-            raise TypeError(f"{name} of {owned.owner} is not here")
+            raise UsageError(f"the array of {owned.owner} is not here")
         return twin.shares(words)
 
 

@@ -12,7 +12,7 @@ from moiety.function.function import FRACTION, Compiled, Function
 from moiety.function.runner import Given, Owned, Repeated, Secret, check_loop, shape_of
 from moiety.lang.primitive import Array
 from moiety.lang.program import Input
-from moiety.lang.types import SHARED, Masked, Private, Type
+from moiety.lang.types import PUBLIC, SHARED, Masked, Private, Type
 from moiety.plan.hoist import masked
 from moiety.plan.pipeline import Target
 from moiety.plan.plan import Plan
@@ -90,7 +90,7 @@ class Secure(Planner):
         """The lot that is spent, and what makes one run of a plan after the other."""
         raise NotImplementedError
 
-    def shared(self, name: str, owned: Owned, words: Array | None) -> Sequence[Array]:
+    def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array]:
         """Shares of the array of a party that does not compute, for the parties here."""
         raise NotImplementedError
 
@@ -143,27 +143,20 @@ class Secure(Planner):
             return _Bound(given.parts, batched)
         if type is None:
             return _Bound((None,) * len(self.here), batched)
-        words = self._words(compiled, name, type, given)
+        words = encoded(compiled, name, given)
         if isinstance(given, Owned) and type.owner == SHARED:
-            return _Bound(tuple(self._once(name, given, words)), batched)
+            return _Bound(tuple(self._once(name, given, type, words)), batched)
         if isinstance(type.owner, Private):
             owner = type.owner.party
             return _Bound(tuple(words if p == owner else None for p in self.here), batched)
         return _Bound((words,) * len(self.here), batched)
 
-    def _words(self, compiled: Compiled, name: str, type: Type, given: Given) -> Array | None:
-        """The whole array as words, checked against its bounds; None where it is not here."""
-        data = given.data if isinstance(given, Owned) else np.asarray(given)
-        if data is None:
-            return None
-        declared = compiled.function.signature.arguments[name]
-        return codec.encode(name, declared, replace(type, shape=data.shape), data)
-
-    def _once(self, name: str, given: Owned, words: Array | None) -> Any:
+    def _once(self, name: str, given: Owned, type: Type, words: Array | None) -> Any:
         """The shares of a further owner's array, sent once however often it is used."""
         key = (id(given), name)
         if key not in self._kept:
-            self._kept[key] = given, self.shared(name, given, words)
+            shares = self.shared(given, replace(type, shape=given.shape), words)
+            self._kept[key] = given, shares
         return self._kept[key][1]
 
     def _masked(self, compiled: Compiled, name: str, given: Given) -> Table:
@@ -175,7 +168,7 @@ class Secure(Planner):
         key = (id(given), str(type))
         if key not in self._kept:
             plan = masking(type)
-            words = self._words(compiled, name, type, given)
+            words = encoded(compiled, name, given)
             lot, run = self.begin(plan, 1, {})
             owner = type.owner.party if isinstance(type.owner, Masked) else 0
             inputs: list[Held] = [
@@ -203,6 +196,16 @@ class Secure(Planner):
             return Secret(type, parts)
         told = next((part for part in parts if part is not None), None)
         return None if told is None else compiled.decode({name: told})[name]
+
+
+def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:
+    """The whole array as words, checked against its bounds; None where it is not here."""
+    data = given.data if isinstance(given, Owned) else np.asarray(given)
+    if data is None:
+        return None
+    declared = compiled.function.signature.arguments[name]
+    type = declared.type(name, data.shape, PUBLIC, compiled.fraction)
+    return codec.encode(name, declared, type, data)
 
 
 def _tables(plan: Plan) -> list[str]:

@@ -198,6 +198,10 @@ class Series:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Writes to the ledger what all runs took."""
         plan, runs = self._script.plan, self._runs
         for at, level in enumerate(plan.levels):
             steps = [step for index, step in plan.steps() if index in level.interactive]

@@ -40,6 +40,8 @@ class Kind(IntEnum):
     ALIGN = 24
     TICK = 25
     RECORD = 26
+    DEAL = 27
+    SHARE = 28
 
 
 KINDS = {int(kind): kind for kind in Kind}

@@ -1,0 +1,151 @@
+"""Asking a dealer for lots, and dealing them, over channels.
+
+Both parties ask for the same: a bill, so many runs, and which masked tables they multiply. The
+dealer compares, deals, and sends each party its seed and then its corrections run by run, as fast
+as they are taken: no more than one run's corrections are held anywhere. A dealer sees no plan, no
+input and no result; it learns how much of which correlations is used, and when.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from moiety.errors import InternalError, MaterialError, PeerMisbehaved, PolicyRefused
+from moiety.message import decode, encode
+from moiety.plan import billing
+from moiety.plan.bill import Bill
+from moiety.run.dealing import LOT, SEED, Dealer, Lot, MaskUse, Material
+from moiety.wire.channel import Channel
+from moiety.wire.frame import Kind
+
+ORDER: dict[str, Any] = {
+    "bill": bytes,
+    "masks": [{"lot": bytes, "name": str, "rows": list[int]}],
+    "runs": int,
+}
+HEADER = {"lot": bytes, "seed": bytes}
+LARGEST = 1 << 25
+"""Bytes of a request."""
+
+
+class Source(Protocol):
+    """Where a party's lots come from."""
+
+    def lot(self, bill: Bill, runs: int, masks: Mapping[str, MaskUse]) -> Material:
+        """This party's part of a fresh lot; the peer must ask for the same."""
+        ...
+
+
+@dataclass
+class RemoteDealer:
+    """A dealer at the other end of a channel."""
+
+    channel: Channel
+    party: int
+
+    def lot(self, bill: Bill, runs: int, masks: Mapping[str, MaskUse]) -> Material:
+        """This party's part of a fresh lot, which arrives while it is spent.
+
+        A lot must be spent, to its end, before the next one is asked for.
+        """
+        self.channel.send(Kind.DEAL, request(bill, runs, masks))
+        said = decode(self.channel.receive(Kind.DEAL, 256), HEADER, 256, sender="the dealer")
+        if (len(said["lot"]), len(said["seed"])) != (LOT, SEED):
+            raise MaterialError("the dealer sent a lot with fields of wrong lengths")
+        lot = Lot(self.party, said["lot"], bill.plan, said["seed"], runs)
+        return Material(lot, self._corrections(bill.sizes[self.party], runs))
+
+    def _corrections(self, size: int, runs: int) -> Iterator[bytes]:
+        for _ in range(runs):
+            yield self._one(size) if size else b""
+
+    def _one(self, size: int) -> bytes:
+        data = self.channel.receive(Kind.MATERIAL, size)
+        if len(data) != size:
+            raise MaterialError(f"the dealer sent {len(data)} bytes of corrections, not {size}")
+        return data
+
+    def finish(self) -> None:
+        """Tells the dealer that no more is needed."""
+        self.channel.send(Kind.DEAL, b"")
+
+
+def request(bill: Bill, runs: int, masks: Mapping[str, MaskUse]) -> bytes:
+    """What a party sends to ask for a lot."""
+    named = [
+        {"lot": use.lot, "name": name, "rows": list(use.rows)}
+        for name, use in sorted(masks.items())
+    ]
+    return encode({"bill": billing.encode(bill), "masks": named, "runs": runs})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a dealer deals at most, over all lots of a job."""
+
+    dealt: int = 1 << 42
+    """Bytes of corrections."""
+    runs: int = 1 << 24
+
+
+@dataclass
+class Service:
+    """Deals for two parties over a channel to each, until both say that they need no more."""
+
+    channels: Sequence[Channel]
+    limits: Limits = field(default_factory=Limits)
+    dealer: Dealer = field(default_factory=Dealer)
+    dealt: int = 0
+    runs: int = 0
+
+    def serve(self) -> None:
+        """All lots, one after the other.
+
+        Raises:
+            PeerMisbehaved: a party asks for what is none.
+            PolicyRefused: the parties ask for different lots, or for more than the limits.
+        """
+        while (asked := self._asked()) is not None:
+            self._deal(*asked)
+
+    def _asked(self) -> tuple[Bill, int, dict[str, MaskUse]] | None:
+        first, second = (channel.receive(Kind.DEAL, LARGEST) for channel in self.channels)
+        if first != second:
+            raise PolicyRefused(
+                "the parties ask for different lots of correlated randomness",
+                hint="both must run the same job with the same version of moiety",
+            )
+        if not first:
+            return None
+        sender = self.channels[0].peer
+        body = decode(first, ORDER, LARGEST, sender=sender)
+        masks = {one["name"]: MaskUse(one["lot"], tuple(one["rows"])) for one in body["masks"]}
+        return billing.decode(body["bill"], sender=sender), body["runs"], masks
+
+    def _deal(self, bill: Bill, runs: int, masks: dict[str, MaskUse]) -> None:
+        self.dealt += max(runs, 0) * max(bill.sizes)
+        self.runs += max(runs, 0)
+        if self.dealt > self.limits.dealt or self.runs > self.limits.runs:
+            raise PolicyRefused(
+                f"the job asks for {self.dealt:,} bytes of corrections in {self.runs:,} runs, "
+                "more than this dealer deals",
+                hint="split the job, or raise the dealer's limits",
+            )
+        parts = self.dealer.deal(bill, runs, masks)
+        for part, channel in zip(parts, self.channels, strict=True):
+            header = {"lot": part.lot.lot, "seed": part.lot.seed}
+            channel.send(Kind.DEAL, encode(header))
+        flows = [part.open() for part in parts]
+        for _ in range(runs):
+            self._one_run(bill, flows)
+
+    def _one_run(self, bill: Bill, flows: Sequence[Iterator[bytes]]) -> None:
+        """Party 1 first: it takes the corrections, and party 0 waits for its common part only."""
+        for party in (1, 0):
+            try:
+                corrections = next(flows[party])
+            except (ValueError, OverflowError, MemoryError, InternalError) as error:
+                sender = self.channels[0].peer
+                raise PeerMisbehaved(f"{sender} asks for what cannot be dealt") from error
+            if bill.sizes[party]:
+                self.channels[party].send(Kind.MATERIAL, corrections)
