@@ -9,6 +9,7 @@ from moiety.errors import DataError, MoietyError, PeerError, PolicyRefused, Usag
 from moiety.function.runner import Owned, Secret, blocks
 from moiety.function.signature import From, Kept, Results, Shared, To
 from moiety.run.local import Clear, Twin
+from moiety.run.preview import Preview
 from moiety.run.supply import Limits
 from remote_kit import among
 
@@ -172,3 +173,34 @@ def test_a_handle_shows_no_share():
     w = runner.repeat(step, state={"w": w}, given=given, spans=[slice(0, 60)]).state["w"]
     assert isinstance(w, Secret) and str(int(w.parts[0][0])) not in repr(w)
     assert "0." not in repr(Owned.of("bank", X))
+
+
+def test_a_preview_tells_what_a_run_takes_and_asks():
+    def absent(runner):
+        held = [Owned("bank", X.shape), Owned("payco", Y.shape)]
+        first = runner.call(start, x=held[0], y=held[1])["result"]
+        done = runner.repeat(
+            step,
+            state={"w": first},
+            given={"x": held[0], "y": held[1]},
+            spans=blocks(len(X), 20, 2),
+            batched=("x", "y"),
+        )
+        ones = {"y": Owned("bank", (1,)), "z": Owned("payco", (1,))}
+        return runner.call(tell, w=done.state["w"], **ones)["result"]
+
+    preview = Preview(NAMES)
+    assert absent(preview) is None
+
+    def real(runner):
+        trained(runner)
+        measured = [row.measured for row in runner.session.ledger]
+        return [sum(getattr(m, key) for m in measured) for key in ("rounds", "sent", "received")]
+
+    bank, payco, service = among(NAMES, real)
+    totals = preview.totals
+    assert bank == [totals.rounds, totals.sent, totals.received]
+    assert payco == [totals.rounds, totals.received, totals.sent]
+    assert service.dealt == totals.dealt and service.runs == sum(one.runs for one in preview.asked)
+    (use,) = preview.asked[2].masks.values()
+    assert use == (1, (0, 20, 40) * 2)

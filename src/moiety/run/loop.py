@@ -63,7 +63,7 @@ class Planner:
 class Table:
     """A table that its owner masked: what each party that is here holds, and the lot it took."""
 
-    parts: tuple[Array, ...] = field(repr=False)
+    parts: tuple[Array | None, ...] = field(repr=False)
     lot: bytes
 
 
@@ -90,7 +90,7 @@ class Secure(Planner):
         """The lot that is spent, and what makes one run of a plan after the other."""
         raise NotImplementedError
 
-    def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array]:
+    def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array | None]:
         """Shares of the array of a party that does not compute, for the parties here."""
         raise NotImplementedError
 
@@ -174,7 +174,7 @@ class Secure(Planner):
             inputs: list[Held] = [
                 {"x": words} if p == owner and words is not None else {} for p in self.here
             ]
-            parts = tuple(result["x"] for result in run(inputs))
+            parts = tuple(result.get("x") for result in run(inputs))
             self._kept[key] = given, Table(parts, lot)
         table: Table = self._kept[key][1]
         return table
