@@ -53,6 +53,7 @@ policy() { # HOME TABLE…
   cat > "$home/policy.toml" <<POLICY
 purposes = ["$purpose"]
 models = ["scorecard"]
+training = ["enclave"]
 scores_to = ["lender"]
 max_peer_rows = 40000
 min_common = 500

@@ -78,7 +78,7 @@ def test_three_parties_or_one_are_refused():
     third = SOURCE.split("[parties.payco]")[1].split("[alignment]")[0]
     with pytest.raises(ConfigError, match="exactly two"):
         parse_job((SOURCE + "\n[parties.third]" + third).encode())
-    alone = SOURCE.replace("[parties.payco]" + third, "")
+    alone = SOURCE.replace("[parties.payco]" + third, "").replace('"payco"', '"lender"')
     with pytest.raises(ConfigError, match="exactly two"):
         parse_job(alone.encode())
 

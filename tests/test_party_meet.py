@@ -17,7 +17,7 @@ from moiety.errors import ConfigError, PeerLost, PeerMisbehaved, PolicyRefused
 from moiety.message import encode
 from moiety.party.agree import exchange, exchange_heads, now
 from moiety.party.config import load_party
-from moiety.party.meet import check_ready, meet_peer
+from moiety.party.meet import check_ready, meet_peers
 from moiety.wire.certificates import fingerprint
 from moiety.wire.frame import Kind
 from moiety.wire.tls import Options, connect
@@ -46,7 +46,7 @@ def test_strangers_are_turned_away_and_the_peer_is_met(lender):
     told, met = [], []
 
     def door():
-        met.append(meet_peer(lender, job(), Options(progress=told.append)))
+        met.append(meet_peers(lender, job(), Options(progress=told.append)))
 
     waiting = threading.Thread(target=door)
     waiting.start()
@@ -59,9 +59,9 @@ def test_strangers_are_turned_away_and_the_peer_is_met(lender):
     with calling(lender, party("payco").credentials) as channel:
         waiting.join(5)
         assert channel.peer == "lender"
-    assert met[0].peer == "payco"
+    assert met[0]["payco"].peer == "payco"
     assert any("turned away: a caller from" in each and "pinned is payco" in each for each in told)
-    met[0].close()
+    met[0]["payco"].close()
 
 
 def _listens(address):
@@ -73,14 +73,14 @@ def _listens(address):
 def test_nobody_came(lender):
     began = time.monotonic()
     with pytest.raises(PeerLost, match=r"payco did not connect to .* within 1 s") as caught:
-        meet_peer(lender, job(), Options())
+        meet_peers(lender, job(), Options())
     assert time.monotonic() - began < 3 and caught.value.hint
 
 
 def test_only_a_stranger_came(lender):
     """After its patience the party says who was there instead: most likely a wrong pin."""
     found, stranger = outcomes(
-        lambda: meet_peer(lender, job(), Options()), lambda: calling(lender, STRANGER)
+        lambda: meet_peers(lender, job(), Options()), lambda: calling(lender, STRANGER)
     )
     assert isinstance(found, PolicyRefused) and "pinned is payco" in str(found)
     assert isinstance(stranger, PeerLost)
@@ -91,7 +91,7 @@ def test_a_peer_whose_certificate_expired_is_refused(lender):
     pinned = job().member("payco").certificate
     other = other_job((pinned, f"sha256:{fingerprint(expired.certificate).hex()}"))
     found, caller = outcomes(
-        lambda: meet_peer(lender, other, Options()), lambda: calling(lender, expired)
+        lambda: meet_peers(lender, other, Options()), lambda: calling(lender, expired)
     )
     assert isinstance(found, PolicyRefused) and "the certificate of payco is valid from" in str(
         found
@@ -122,7 +122,7 @@ def test_a_listener_that_is_not_the_lender_is_refused():
     impostor = replace(party("lender"), listen=address, patience=1)
     impostor = _with(impostor, STRANGER)
     found, other = outcomes(
-        lambda: meet_peer(payco, job(), Options()), lambda: meet_peer(impostor, job(), Options())
+        lambda: meet_peers(payco, job(), Options()), lambda: meet_peers(impostor, job(), Options())
     )
     assert isinstance(found, PolicyRefused) and "lender presented the certificate" in str(found)
     assert isinstance(other, PeerLost)

@@ -55,7 +55,7 @@ def test_what_is_unset_is_refused(tmp_path):
     (home / "policy.toml").write_text("", encoding="utf-8")
     with pytest.raises(PolicyRefused) as caught:
         check_job(load_party(home), job())
-    assert str(caught.value).count("\n  - ") == 10
+    assert str(caught.value).count("\n  - ") == 11
 
 
 @pytest.mark.parametrize(

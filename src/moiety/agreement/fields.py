@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,14 @@ class Fields:
         if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
             raise ConfigError(f"{self.where}: {key} must be a list of distinct strings")
         return tuple(values)
+
+    def rising(self, key: str) -> tuple[float, ...]:
+        """The list of rising numbers at `key`."""
+        values = self._take(key, list, _REQUIRED)
+        plain = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        if not values or not plain or any(b <= a for a, b in pairwise(values)):
+            raise ConfigError(f"{self.where}: {key} must be a list of rising numbers")
+        return tuple(map(float, values))
 
     def table(self, key: str, default: Any = _REQUIRED) -> "Fields":
         """The sub-table at `key`."""

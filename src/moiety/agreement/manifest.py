@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from moiety.agreement.signing import public_key
 from moiety.errors import ConfigError
 
 MODELS = ("scorecard", "trees")
+"""What an enclave trains."""
+BY_MPC = ("scorecard", "trees", "logistic", "mlp")
+"""What parties train on shares, with nobody else but a dealer of randomness."""
+TRAINING = {"enclave": MODELS, "mpc": BY_MPC}
+PARTITIONS = ("vertical", "horizontal")
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,28 @@ class Member:
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained: public shape only, nothing learned."""
+    """What is trained, where and on what: public shape only, nothing learned."""
 
     kind: str
     bins: int
     trees: int
     depth: int
+    training: str = "enclave"
+    """`enclave`: on the joined rows, inside; `mpc`: by the parties, on shares."""
+    partition: str = "vertical"
+    """`vertical`: other columns of the same people; `horizontal`: the same columns of others."""
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """For each column of a horizontal model, the agreed cuts between its bins."""
+
+    @property
+    def by_mpc(self) -> bool:
+        """Whether no enclave sees a row."""
+        return self.training == "mpc"
+
+    @property
+    def horizontal(self) -> bool:
+        """Whether each party brings people of its own."""
+        return self.partition == "horizontal"
 
 
 @dataclass(frozen=True)
@@ -48,6 +70,8 @@ class Job:
     purpose: str
     members: tuple[Member, ...]
     model: Model
+    dealer_certificate: str | None
+    """`sha256:` of the certificate of a dealer that is no enclave; `enclave_host` runs it."""
     enclave_host: str
     host_may_be_party: bool
     min_common: int
@@ -70,8 +94,15 @@ class Job:
 
     @property
     def labelled(self) -> Member:
-        """The member that brings the label."""
+        """The member that brings the label; in a horizontal job, the one that receives scores."""
+        if self.model.horizontal:
+            return self.member(self.scores_to)
         return next(member for member in self.members if member.label is not None)
+
+    @property
+    def computing(self) -> tuple[str, ...]:
+        """The two parties that compute on shares; further ones send them theirs."""
+        return self.names[:2]
 
     def member(self, name: str) -> Member:
         """The member of that name.
@@ -126,16 +157,21 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
     if fields.whole("version") != 1:
         raise ConfigError(f"{where}: only version = 1 is known to this moiety")
     members = tuple(_member(name, table) for name, table in fields.tables("parties").items())
-    enclave, release = fields.table("enclave"), fields.table("release")
-    alignment = fields.table("alignment")
+    model = _model(fields.table("model"))
+    plain = fields.table("dealer", {})
+    enclave = plain if plain.unread() else fields.table("enclave")
+    release = fields.table("release")
+    aligned = not model.horizontal
+    alignment = fields.table("alignment") if aligned else fields.table("alignment", {})
     job = Job(
         source=source,
         purpose=fields.text("purpose"),
         members=members,
-        model=_model(fields.table("model")),
+        model=model,
+        dealer_certificate=plain.text("certificate") if plain.unread() else None,
         enclave_host=enclave.text("host"),
         host_may_be_party=enclave.flag("host_may_be_party", False),
-        min_common=(least := alignment.whole("min_common", low=1)),
+        min_common=(least := _least(alignment, model)),
         min_applicants=alignment.whole("min_applicants", least, low=1),
         attempts=alignment.whole("attempts", 10, low=1, high=1000),
         scores_to=release.text("scores_to"),
@@ -155,7 +191,7 @@ def _member(name: str, fields: Fields) -> Member:
         certificate=certificate,
         signing_key=signing_key,
         train=fields.text("train"),
-        score=fields.text("score"),
+        score=fields.text("score", ""),
         columns=fields.names("columns"),
         label=fields.text("label", "") or None,
         max_rows=fields.whole("max_rows", low=1, high=100_000_000),
@@ -164,28 +200,80 @@ def _member(name: str, fields: Fields) -> Member:
     return member
 
 
+def _least(alignment: Fields, model: Model) -> int:
+    """The smallest intersection; where people differ by purpose, the smallest table."""
+    if model.horizontal:
+        return alignment.whole("min_common", 1, low=1)
+    return alignment.whole("min_common", low=1)
+
+
 def _model(fields: Fields) -> Model:
-    kind = fields.text("kind")
-    if kind not in MODELS:
-        raise ConfigError(f"{fields.where}: kind = '{kind}'", hint=f"known: {', '.join(MODELS)}")
-    trees = kind == "trees"
+    training = _one_of(fields, "training", tuple(TRAINING), "enclave")
+    kind = _one_of(fields, "kind", TRAINING[training])
+    trees, mpc = kind == "trees", training == "mpc"
     model = Model(
         kind=kind,
-        bins=fields.whole("bins", 64 if trees else 10, low=2, high=250),
+        bins=fields.whole("bins", (16 if mpc else 64) if trees else 10, low=2, high=250),
         trees=fields.whole("trees", 20, low=1, high=500) if trees else 0,
         depth=fields.whole("depth", 3, low=1, high=5) if trees else 0,
+        training=training,
+        partition=_one_of(fields, "partition", PARTITIONS, "vertical"),
+        edges=_edges(fields.table("edges", {})),
     )
     fields.done()
     return model
 
 
+def _one_of(fields: Fields, key: str, known: tuple[str, ...], default: str = "") -> str:
+    """The word at `key`, which must be a known one."""
+    word = fields.text(key, default) if default else fields.text(key)
+    if word not in known:
+        raise ConfigError(f"{fields.where}: {key} = '{word}'", hint=f"known: {', '.join(known)}")
+    return word
+
+
+def _edges(fields: Fields) -> dict[str, tuple[float, ...]]:
+    edges = {name: fields.rising(name) for name in fields.unread()}
+    fields.done()
+    return edges
+
+
 def _checked(job: Job, where: str) -> Job:
+    for wrong, what in (*_faults(job), *_partition_faults(job)):
+        if wrong:
+            raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")
+    return job
+
+
+def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
+    """What is wrong with who brings which columns of whom."""
     labels = [member.name for member in job.members if member.label is not None]
-    faults = (
-        (len(job.members) != 2, "exactly two [parties.NAME] are supported"),
+    if not job.model.horizontal:
+        yield len(job.members) != 2, "exactly two [parties.NAME] are supported"
+        yield len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"
+        yield not all(member.score for member in job.members), "a party names no table to score"
+        return
+    columns = {member.columns for member in job.members}
+    yield not job.model.by_mpc, 'a horizontal model is trained by parties: training = "mpc"'
+    yield len(job.members) < 2, "a horizontal job has at least two [parties.NAME]"
+    yield len(labels) < len(job.members), "in a horizontal job each party brings a label"
+    yield len(columns) > 1, "in a horizontal job all parties bring the same columns"
+    receiver = [member for member in job.members if member.name == job.scores_to]
+    yield not all(member.score for member in receiver), f"{job.scores_to} names no table to score"
+    yield job.scores_to not in job.computing, f"{job.scores_to} is to be one of the first two"
+    if job.model.kind in ("scorecard", "trees"):
+        missing = sorted(set(job.members[0].columns) - set(job.model.edges))
+        yield bool(missing), f"[model.edges] has no cuts for {', '.join(missing)}"
+
+
+def _faults(job: Job) -> Iterator[tuple[bool, str]]:
+    yield from (
         (not all(map(is_name, job.names)), "a party's name is 1 to 40 letters, digits and _"),
-        (len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"),
         (job.scores_to not in job.names, f"scores_to = '{job.scores_to}' is not a party"),
+        (
+            job.dealer_certificate is not None and not job.model.by_mpc,
+            'a [dealer] sees no row: with training = "enclave" name an [enclave]',
+        ),
         ("enclave" in job.names, "'enclave' cannot be the name of a party"),
         (
             len({member.signing_key for member in job.members}) < len(job.members)
@@ -204,7 +292,3 @@ def _checked(job: Job, where: str) -> Job:
             "enclave would count as both",
         ),
     )
-    for wrong, what in faults:
-        if wrong:
-            raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")
-    return job

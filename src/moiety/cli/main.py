@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from moiety import __version__
 from moiety.cli import console
 from moiety.cli.audit import audit
+from moiety.cli.dealer import dealer
 from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
@@ -39,6 +40,7 @@ app.add_typer(data, name="data")
 app.add_typer(job, name="job")
 app.command()(run)
 app.add_typer(enclave, name="enclave")
+app.add_typer(dealer, name="dealer")
 app.add_typer(audit, name="audit")
 app.command()(explain)
 app.command("try")(try_)

@@ -18,6 +18,7 @@ PURPOSE = "joint credit score of a rural lender and a payment company"
 _POLICY = """\
 purposes = ["{purpose}"]
 models = ["scorecard", "trees"]
+training = ["enclave"]
 scores_to = ["lender"]
 max_peer_rows = {max_rows}
 min_common = {min_common}

@@ -81,9 +81,7 @@ def attest(
     Raises:
         AttestationFailed: the evidence is not authentic, not about this channel, or refused.
     """
-    nonce = fresh_nonce()
-    hello = {"version": __version__, "party": party, "job": job.source}
-    channel.send(Kind.HELLO, encode({**hello, "signatures": signatures, "nonce": nonce}))
+    nonce = propose(channel, job, signatures=signatures, party=party)
     said = decode(channel.receive(Kind.EVIDENCE, _EVIDENCE_LIMIT), _EVIDENCE, _EVIDENCE_LIMIT)
     claim = Claim(
         verifier=party,
@@ -98,6 +96,14 @@ def attest(
     binding = bind(claim, channel, attesting=False)
     now = int(rules.clock())
     return rules.policy.accept(rules.verifier.verify(evidence, binding, now=now))
+
+
+def propose(channel: Channel, job: Job, *, signatures: dict[str, bytes], party: str) -> bytes:
+    """The nonce that was sent with the job and its signatures: a party's first words."""
+    nonce = fresh_nonce()
+    hello = {"version": __version__, "party": party, "job": job.source}
+    channel.send(Kind.HELLO, encode({**hello, "signatures": signatures, "nonce": nonce}))
+    return nonce
 
 
 def data_set(member: Member) -> str:

@@ -1,14 +1,15 @@
-"""The enclave's service: both owners come, are attested to and checked, and one job runs.
+"""The enclave's service: all owners come, are attested to and checked, and one job runs.
 
 Nobody administers it: whoever started the process can end it, and has no verb that reads a key, a
-row or the model.
+row or the model. A job that its parties train on shares is only dealt for: no row comes here. A
+dealer that is no enclave serves such jobs alone, and attests to nothing: it is pinned by the job.
 """
 
 import io
 import time
 from dataclasses import dataclass
 
-from moiety.agreement.manifest import Job
+from moiety.agreement.manifest import Job, pin
 from moiety.enclave.attester import Attester
 from moiety.enclave.capsule import CapsuleHeader, DataKey, open_capsule
 from moiety.enclave.guard import USUAL, Guard, Patience
@@ -25,8 +26,10 @@ from moiety.enclave.job import train
 from moiety.enclave.upload import CapsuleReader, largest_capsule
 from moiety.errors import MoietyError, PolicyRefused, told
 from moiety.run.steps import Listener, Steps
-from moiety.wire.certificates import Credentials
+from moiety.run.supply import Service as Dealing
+from moiety.wire.certificates import Credentials, fingerprint
 from moiety.wire.channel import Channel
+from moiety.wire.frame import Kind
 from moiety.wire.tls import Listener as Door
 from moiety.wire.tls import Options, listen
 
@@ -49,7 +52,7 @@ def serve(  # noqa: PLR0913 - all that its operator decides
     address: str,
     *,
     credentials: Credentials,
-    attester: Attester,
+    attester: Attester | None,
     listener: Listener,
     once: bool = False,
     patience: Patience = USUAL,
@@ -69,9 +72,10 @@ def serve(  # noqa: PLR0913 - all that its operator decides
         options = Options(watch=watch, progress=steps.note)
         with listen(address, credentials=credentials, options=options) as door:
             steps.note(f"listening on {door.address}")
-            if not attester.production:
+            if attester is not None and not attester.production:
                 steps.note(WARNING)
-            service = Service(door, attester, steps, watch, patience, admitted)
+            own = fingerprint(credentials.certificate)
+            service = Service(door, own, attester, steps, watch, patience, admitted)
             while True:
                 steps.current = "start"
                 try:
@@ -87,10 +91,12 @@ def serve(  # noqa: PLR0913 - all that its operator decides
 
 @dataclass(frozen=True)
 class Service:
-    """One enclave instance at its door."""
+    """One enclave instance, or one dealer, at its door."""
 
     door: Door
-    attester: Attester
+    own: bytes
+    """The fingerprint of its certificate."""
+    attester: Attester | None
     steps: Steps
     watch: Guard
     patience: Patience
@@ -103,11 +109,16 @@ class Service:
         job = next(iter(guests.values())).proposal.job
         channels = {name: guest.channel for name, guest in guests.items()}
         columns = {name: guest.columns for name, guest in guests.items() if guest.columns}
+        if job.model.by_mpc:
+            self._deal(job, channels)
+            return
         if not columns:
             self._deal_again(job, channels)
             return
         if len(columns) < len(guests):
             raise PolicyRefused("one party brings data, the other has a model already")
+        if self.attester is None:
+            raise PolicyRefused("a dealer trains no model")
         with self.steps.step("training", f"training the {job.model.kind}") as step:
             self.watch.enter("training")
             trained = train(job, columns)
@@ -124,6 +135,14 @@ class Service:
             )
             self.watch.finish()
             step.result = f"one share each, randomness for {dealt:,} predictions"
+
+    def _deal(self, job: Job, channels: dict[str, Channel]) -> None:
+        with self.steps.step("dealing", "dealing for the parties") as step:
+            self.watch.enter("the computation on shares")
+            dealing = Dealing([channels[name] for name in job.computing])
+            dealing.serve()
+            self.watch.finish()
+            step.result = f"{dealing.dealt:,} bytes of randomness for {dealing.runs:,} runs"
 
     def _deal_again(self, job: Job, channels: dict[str, Channel]) -> None:
         with self.steps.step("dealing", "dealing for the parties' model") as step:
@@ -180,6 +199,8 @@ class Service:
             raise
 
     def _opened(self, keys: EnclaveKeys, channel: Channel, proposal: Proposal) -> Guest:
+        if self.attester is None:
+            return self._dealt_for(channel, proposal)
         channel.step = "attestation"
         with self.steps.step("attestation", f"attesting to {proposal.party}") as step:
             claim = present(channel, proposal, self.attester, keys)
@@ -189,11 +210,22 @@ class Service:
             step.result = f"attested to {proposal.party}, which {brings}"
         if released is None:
             return Guest(channel, proposal, None)
+        if proposal.job.model.by_mpc:
+            raise PolicyRefused("no data are to be brought here: the job's parties train by MPC")
         with self.steps.step("capsule", f"receiving {proposal.party}'s capsule") as step:
             channel.step = "the sealed data's transfer"
             columns = self._open(channel, proposal, *released)
             step.result = f"opened {proposal.party}'s capsule"
         return Guest(channel, proposal, columns)
+
+    def _dealt_for(self, channel: Channel, proposal: Proposal) -> Guest:
+        """A party of a job that names this dealer."""
+        pinned = proposal.job.dealer_certificate
+        if pinned is None or pin(pinned) != self.own:
+            raise PolicyRefused("the job names another dealer, or an enclave")
+        self.steps.note(f"{proposal.party} is here")
+        channel.send(Kind.DEAL, b"")
+        return Guest(channel, proposal, None)
 
     def _open(
         self, channel: Channel, proposal: Proposal, key: DataKey, header: CapsuleHeader

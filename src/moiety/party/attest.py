@@ -2,16 +2,26 @@
 
 from dataclasses import dataclass
 
-from moiety.agreement.manifest import Job
+from moiety.agreement.manifest import Job, pin
 from moiety.agreement.signing import public_text_of
 from moiety.enclave.capsule import CapsuleHeader, DataKey, seal
-from moiety.enclave.handshake import ENCLAVE, Demands, attest, consent_only, data_set, release_key
+from moiety.enclave.handshake import (
+    ENCLAVE,
+    Demands,
+    attest,
+    consent_only,
+    data_set,
+    propose,
+    release_key,
+)
 from moiety.enclave.policy import Accepted
 from moiety.enclave.upload import send_capsule
 from moiety.party.config import Party
 from moiety.wire.channel import Channel
-from moiety.wire.tls import Options, connect_until_attested
+from moiety.wire.frame import Kind
+from moiety.wire.tls import Options, connect, connect_until_attested
 
+DEALER = "dealer"
 VERSION = 1
 """Of a data set within one job, which is sealed afresh by each run under a key of its own."""
 
@@ -54,6 +64,26 @@ def meet_enclave(
     demands = Demands(rules.verifier, rules.policy)
     accepted = attest(channel, job, signatures=signatures, party=party.name, rules=demands)
     return Attested(channel, accepted)
+
+
+def meet_dealer(party: Party, job: Job, signatures: dict[str, bytes], options: Options) -> Channel:
+    """The job's dealer that is no enclave: its certificate is the one in the job.
+
+    Raises:
+        PolicyRefused: somebody else answers, or it does not serve this job.
+    """
+    channel = connect(
+        party.enclave_address,
+        DEALER,
+        credentials=party.credentials,
+        pinned=pin(job.dealer_certificate or ""),
+        deadline=party.patience,
+        options=options,
+    )
+    channel.step = "its introduction"
+    propose(channel, job, signatures=signatures, party=party.name)
+    channel.receive(Kind.DEAL, 0)
+    return channel
 
 
 def consent(party: Party, enclave: Attested) -> None:

@@ -44,6 +44,8 @@ class EnclaveRules:
     """What this party demands of an enclave before it releases a key."""
 
     hosts: tuple[str, ...]
+    dealers: tuple[str, ...]
+    """Certificates of dealers that are no enclaves."""
     verifier: Verifier
     policy: EnclavePolicy
 
@@ -54,6 +56,7 @@ class Rules:
 
     purposes: tuple[str, ...]
     models: tuple[str, ...]
+    training: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     scores_to: tuple[str, ...]
     max_peer_rows: int
@@ -167,6 +170,7 @@ def load_rules(home: Path) -> Rules:
     rules = Rules(
         purposes=fields.names("purposes", []),
         models=fields.names("models", []),
+        training=fields.names("training", []),
         columns={name: columns.names(name) for name in columns.unread()},
         scores_to=fields.names("scores_to", []),
         max_peer_rows=fields.whole("max_peer_rows", 0),
@@ -185,6 +189,7 @@ def _enclave(home: Path, fields: Fields) -> EnclaveRules:
     root_der = read_file(home / root) if root else None
     rules = EnclaveRules(
         hosts=fields.names("hosts", []),
+        dealers=fields.names("dealers", []),
         verifier=SimulationVerifier(root_der) if root_der else IntelVerifier(),
         policy=EnclavePolicy(
             measurements=frozenset(map(_measurement, fields.names("measurements", []))),

@@ -1,4 +1,7 @@
-"""Two parties meet: the first of the job listens, the second calls; strangers are turned away."""
+"""Parties meet: each listens for those after it in the job and calls those before it.
+
+Strangers are turned away.
+"""
 
 import time
 
@@ -24,16 +27,21 @@ def check_ready(party: Party) -> None:
         )
 
 
-def meet_peer(party: Party, job: Job, options: Options) -> Channel:
-    """A channel to the other party of the job, whose certificate is the one in the job.
+def meet_peers(party: Party, job: Job, options: Options) -> dict[str, Channel]:
+    """A channel to each other party of the job, whose certificate is the one in the job.
 
     Raises:
-        PeerLost: it did not come within the party's patience.
+        PeerLost: one did not come within the party's patience.
         PolicyRefused: somebody came, but with another certificate than the job's.
     """
-    peer = next(member for member in job.members if member.name != party.name)
-    if job.index(party.name) == 0:
-        return _await(party, peer, options)
+    own = job.index(party.name)
+    called = {peer.name: _call(party, peer, options) for peer in job.members[:own]}
+    awaited = {peer.name: pin(peer.certificate) for peer in job.members[own + 1 :]}
+    found = called | _await(party, awaited, options)
+    return {name: found[name] for name in job.names if name != party.name}
+
+
+def _call(party: Party, peer: Member, options: Options) -> Channel:
     return connect(
         party.peers[peer.name].address,
         peer.name,
@@ -44,17 +52,23 @@ def meet_peer(party: Party, job: Job, options: Options) -> Channel:
     )
 
 
-def _await(party: Party, peer: Member, options: Options) -> Channel:
-    """The first caller that is the peer; who else calls is told why not, and forgotten."""
+def _await(party: Party, awaited: dict[str, bytes], options: Options) -> dict[str, Channel]:
+    """The callers that are awaited; who else calls is told why not, and forgotten."""
+    if not awaited:
+        return {}
+    met: dict[str, Channel] = {}
     left: float = party.patience
     until, refused = time.monotonic() + left, None
     with listen(party.listen, credentials=party.credentials, options=options) as door:
-        while True:
+        while len(met) < len(awaited):
+            missing = {name: pinned for name, pinned in awaited.items() if name not in met}
             try:
-                return door.accept({peer.name: pin(peer.certificate)}, left)
+                channel = door.accept(missing, left)
+                met[channel.peer] = channel
             except (PolicyRefused, PeerError) as error:
                 refused = error if isinstance(error, PolicyRefused) else refused
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise refused or error from None
                 options.progress(f"turned away: {error}")
+                if time.monotonic() >= until:
+                    raise refused or error from None
+            left = until - time.monotonic()
+    return met

@@ -15,7 +15,7 @@ from moiety.party.align import USES, Aligned, align, count_attempt, keep, kept
 from moiety.party.attest import Attested, consent, deliver, meet_enclave
 from moiety.party.config import Party
 from moiety.party.files import sole_run
-from moiety.party.meet import check_ready, meet_peer
+from moiety.party.meet import check_ready, meet_peers
 from moiety.party.model import KeptModel, agreed_model, check_bins, keep_model, kept_model
 from moiety.party.outcome import Facts, Outcome, conclude
 from moiety.party.predict import Scores, Scoring, Timing, agree_unscored, batches
@@ -157,7 +157,7 @@ class Node:
         mine = self.job.index(self.party.name)
         model = kept_model(self.folder, self.job, mine)
         with self.steps.step("agreement", "meeting the peer") as step:
-            channel = meet_peer(self.party, self.job, self.options)
+            (channel,) = meet_peers(self.party, self.job, self.options).values()
             channel.step = "the agreement"
             known = {use: found.digest for use, found in earlier.items() if found}
             known |= {"model": model.share.digest} if model else {}

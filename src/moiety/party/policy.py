@@ -35,12 +35,16 @@ def _release(party: Party, job: Job) -> Iterator[str]:
     lists = (
         ("purpose", job.purpose, rules.purposes, "purposes"),
         ("model", job.model.kind, rules.models, "models"),
+        ("training", job.model.training, rules.training, "training"),
         ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
         ("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"),
     )
     for what, value, allowed, key in lists:
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
+    dealer = job.dealer_certificate
+    if dealer is not None and dealer not in rules.enclave.dealers:
+        yield f"dealer {dealer} is not among policy.toml's enclave.dealers"
     if job.predictions > rules.max_predictions:
         yield (
             f"predictions = {job.predictions} is above policy.toml's "
@@ -59,7 +63,7 @@ def _own(party: Party, member: Member) -> Iterator[str]:
         yield "the job names another signing key for me than keys/signing.pem"
     if pin(member.certificate) != fingerprint(party.credentials.certificate):
         yield "the job names another certificate for me than keys/tls.pem"
-    for name in {member.train, member.score}:
+    for name in {member.train, member.score} - {""}:
         allowed = party.rules.columns.get(name, ())
         forbidden = [column for column in member.columns if column not in allowed]
         if forbidden:

@@ -9,7 +9,7 @@ from moiety.agreement.signing import SigningKey, public_key, write_private
 from moiety.data.schema import quoted
 from moiety.data.table import Table, load_schema, propose_schema
 from moiety.errors import ConfigError
-from moiety.wire.certificates import fingerprint, make_credentials
+from moiety.wire.certificates import Credentials, fingerprint, make_credentials
 
 CERTIFICATE_DAYS = 365
 
@@ -24,7 +24,8 @@ enclave = {enclave}      # the address of the enclave
 _POLICY = """\
 # The security officer's file: what {name} allows. What is unset is refused.
 purposes = []             # the exact purposes of jobs that may run
-models = []               # "scorecard", "trees"
+models = []               # "scorecard", "trees", "logistic", "mlp"
+training = []             # "enclave": on joined rows, inside; "mpc": by the parties, on shares
 scores_to = []            # parties that may receive scores
 max_peer_rows = 0         # the most ids a peer may bring to an alignment
 min_common = 1000         # the smallest intersection that may be used
@@ -34,7 +35,8 @@ max_predictions = 0
 # clients = ["age"]
 
 [enclave]
-hosts = []                # who may operate the enclave
+hosts = []                # who may operate the enclave, or the dealer
+dealers = []              # sha256:… of dealers that are no enclaves, for jobs trained by MPC
 measurements = []         # `moiety enclave measure` prints that of the installed code
 tcb_statuses = ["UpToDate"]
 accepted_advisories = []
@@ -59,9 +61,7 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
         raise ConfigError(f"{home} is a party's folder already", hint="keys are never overwritten")
     key = SigningKey.create()
     key.save(home / "keys" / "signing.pem")
-    credentials = make_credentials(name, CERTIFICATE_DAYS)
-    write_private(home / "keys" / "tls.pem", credentials.certificate_pem)
-    write_private(home / "keys" / "tls.key", credentials.key_pem)
+    credentials = _write_credentials(home, name)
     about = {"name": quoted(name), "listen": quoted(listen), "enclave": quoted(enclave)}
     _write(home / "party.toml", _PARTY.format(**about))
     _write(home / "policy.toml", _POLICY.format(name=name))
@@ -70,6 +70,24 @@ def init_party(home: Path, name: str, *, listen: str, enclave: str = "") -> Path
     facts = {"certificate": certificate, "signing_key": key.public}
     _write(card, _lines({"name": name, "address": listen, **facts}))
     return card
+
+
+def init_dealer(home: Path) -> None:
+    """Makes a dealer's folder: a key and a certificate for TLS.
+
+    Raises:
+        ConfigError: the folder has them already.
+    """
+    if (home / "keys" / "tls.pem").exists():
+        raise ConfigError(f"{home} has keys already", hint="keys are never overwritten")
+    _write_credentials(home, "dealer")
+
+
+def _write_credentials(home: Path, name: str) -> Credentials:
+    credentials = make_credentials(name, CERTIFICATE_DAYS)
+    write_private(home / "keys" / "tls.pem", credentials.certificate_pem)
+    write_private(home / "keys" / "tls.key", credentials.key_pem)
+    return credentials
 
 
 def add_peer(home: Path, card: Path) -> str:
