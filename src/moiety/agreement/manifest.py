@@ -239,7 +239,7 @@ def _edges(fields: Fields) -> dict[str, tuple[float, ...]]:
 
 
 def _checked(job: Job, where: str) -> Job:
-    for wrong, what in (*_faults(job), *_partition_faults(job)):
+    for wrong, what in (*_partition_faults(job), *_faults(job)):
         if wrong:
             raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")
     return job
