@@ -14,16 +14,19 @@ import pickle
 import re
 import socket
 import struct
+import sys
 import tempfile
 import time
 from multiprocessing import get_context
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from spu import api, libspu
 from spu.utils import frontend
 
 SECRET = libspu.Visibility.VIS_SECRET
+PATIENCE = 300
 SENT = re.compile(r"total send bytes (\d+).*?send actions (\d+)", re.S)
 
 
@@ -31,8 +34,24 @@ def reals(rng, bound, *shape):
     return rng.uniform(-bound, bound, shape)
 
 
+RATE = 2.0**-7
+
+
+def step(x, y, w):
+    return w - RATE * (x.T @ (jax.nn.sigmoid(x @ w) - y))
+
+
+def logistic(scale, rows, columns, steps):
+    """A loop of steps over consecutive rows; the last operand is carried from step to step."""
+    rng, steps = np.random.default_rng(7), max(2, int(steps * scale))
+    x = reals(rng, 1, rows * steps, columns)
+    y = rng.integers(0, 2, rows * steps).astype(float)
+    name = f"logistic step {rows}×{columns}"
+    return (name, f"{steps} steps", step, (x, y, np.zeros(columns)), False, rows)
+
+
 def works(scale):
-    """Name, size, function of arrays, operands; whether the first is shared within the time."""
+    """Name, size, function, operands; whether the first is shared within the time; rows a step."""
     rng = np.random.default_rng(7)
     n, side, rows = (max(8, int(size * scale)) for size in (1_000_000, 1_000, 100_000))
     square = f"({side}×{side})"
@@ -40,10 +59,13 @@ def works(scale):
     squares = reals(rng, 1, side, side), reals(rng, 1, side, side)
     table = reals(rng, 1, rows, 100), reals(rng, 1, 100, 1)
     return [
-        ("multiply", f"{n}", lambda x, y: x * y, pair, False),
-        ("x < 0", f"{n}", lambda x: x < 0, pair[:1], False),
-        ("matmul", f"{square}·{square}", jnp.matmul, squares, False),
-        ("matmul, owned table", f"({rows}×100)·(100×1)", jnp.matmul, table, True),
+        ("multiply", f"{n}", lambda x, y: x * y, pair, False, 0),
+        ("x < 0", f"{n}", lambda x: x < 0, pair[:1], False, 0),
+        ("sigmoid", f"{n}", jax.nn.sigmoid, (reals(rng, 16, n),), False, 0),
+        ("matmul", f"{square}·{square}", jnp.matmul, squares, False, 0),
+        ("matmul, owned table", f"({rows}×100)·(100×1)", jnp.matmul, table, True, 0),
+        logistic(scale, 65, 30, 70),
+        logistic(scale, 1000, 100, 80),
     ]
 
 
@@ -93,18 +115,23 @@ def party(me, ports, line, barrier, pipe):
     """Runs each work that the parent sends: (code, names, outputs, shares, table, repeats)."""
     context = linked(me, ports)
     while (work := pipe.recv()) is not None:
-        code, names, outputs, shares, table, repeats = work
+        code, names, outputs, shares, table, repeats, loop = work
         executable = libspu.Executable(
             name="work", input_names=names, output_names=outputs, code=code
         )
         for repeat in range(repeats + 2):
             profile = repeat > repeats
             runtime = api.Runtime(context, configuration(profile))
-            for name, share in zip(names, shares, strict=True):
+            for name, share in zip(names, () if loop else shares, strict=not loop):
                 if share is not None:
                     runtime.set_var(name, share)
             barrier.wait()
             begun = time.perf_counter()
+            if loop:
+                with captured() if profile else nothing() as log:
+                    run_loop(runtime, executable, names, outputs, shares)
+                pipe.send((begun, time.perf_counter()))
+                continue
             if shares[0] is None:
                 io = api.Io(2, configuration())
                 runtime.set_var(names[0], hand_over(me, line, io, table))
@@ -112,6 +139,17 @@ def party(me, ports, line, barrier, pipe):
                 runtime.run(executable)
             pipe.send((begun, time.perf_counter()))
         pipe.send(([runtime.get_var(name) for name in outputs], log.text))
+
+
+def run_loop(runtime, executable, names, outputs, batches):
+    """The step on each batch; its result is the next step's last operand."""
+    for batch in batches[:-1]:
+        for name, share in zip(names, batch, strict=False):
+            runtime.set_var(name, share)
+        if batch is batches[0]:
+            runtime.set_var(names[-1], batches[-1])
+        runtime.run(executable)
+        runtime.set_var(names[-1], runtime.get_var(outputs[0]))
 
 
 class nothing:
@@ -150,23 +188,45 @@ def free_ports(count):
     return ports
 
 
+def heard(pipe):
+    """What a party says; a party that failed says nothing."""
+    if not pipe.poll(PATIENCE):
+        sys.exit("a party of the peer has failed, or takes too long")
+    return pipe.recv()
+
+
 def measure(pipes, work, repeats):
-    name, size, function, operands, owned = work
+    name, size, function, operands, owned, loop = work
     io = api.Io(2, configuration())
-    shares = [io.make_shares(x, SECRET) for x in operands]
-    code, names, outputs = compiled(function, operands)
+    if loop:
+        batches = list(zip(*(np.split(x, len(x) // loop) for x in operands[:-1]), strict=True))
+        code, names, outputs = compiled(function, (*batches[0], operands[-1]))
+        shares = [[io.make_shares(x, SECRET) for x in batch] for batch in batches]
+        first = io.make_shares(operands[-1], SECRET)
+    else:
+        shares = [io.make_shares(x, SECRET) for x in operands]
+        code, names, outputs = compiled(function, operands)
     for me, pipe in enumerate(pipes):
-        mine = [share[me] for share in shares]
+        if loop:
+            mine = [[share[me] for share in batch] for batch in shares] + [first[me]]
+        else:
+            mine = [share[me] for share in shares]
         if owned:
             mine[0] = None
-        pipe.send((code, names, outputs, mine, operands[0] if owned and me == 0 else None, repeats))
+        table = operands[0] if owned and me == 0 else None
+        pipe.send((code, names, outputs, mine, table, repeats, loop))
     seconds = []
     for _ in range(repeats + 2):
-        ends = [pipe.recv() for pipe in pipes]
+        ends = [heard(pipe) for pipe in pipes]
         seconds.append(max(end for _, end in ends) - min(begin for begin, _ in ends))
-    answers = [pipe.recv() for pipe in pipes]
+    answers = [heard(pipe) for pipe in pipes]
     found = io.reconstruct([answer[0][0] for answer in answers])
-    expected = np.asarray(function(*operands))
+    if loop:
+        expected = operands[-1]
+        for batch in batches:
+            expected = np.asarray(function(*batch, expected))
+    else:
+        expected = np.asarray(function(*operands))
     sent = [SENT.search(log) for _, log in answers]
     handed = sum(len(chunk) for chunk in shares[0][1].share_chunks) if owned else 0
     return {
@@ -194,7 +254,7 @@ def main():
         far, _ = server.accept()
     pipes = [context.Pipe() for _ in range(2)]
     processes = [
-        context.Process(target=party, args=(me, ports, line, barrier, pipes[me][1]))
+        context.Process(target=party, args=(me, ports, line, barrier, pipes[me][1]), daemon=True)
         for me, line in enumerate((near, far))
     ]
     for process in processes:

@@ -1,159 +1,148 @@
-"""The works of the comparison with peers, as protocols of the profile `dealer`."""
+"""The works of the comparison with peers: secure functions, their arguments, and what is right."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from moiety.lang.cost import Cost, both_ways, octets
-from moiety.protocols import additive, comparison, truncation
-from moiety.protocols.additive import MatrixTriple, OwnedProduct, Triple
-from moiety.protocols.base import Context, Protocol
-from moiety.protocols.comparison import SignMask
-from moiety.protocols.correlations import Correlation
-from moiety.protocols.truncation import WrapProduct
-from moiety.ring import Stream, decode, encode
+import moiety
+from moiety import array as xp
+from moiety.function.function import Function
+from moiety.function.signature import From, Kept, Results, Shared
 
 FRACTION = 18
-Arrays = tuple[Any, ...]
+WIDE = 2.0**45
+"""Beyond ±this a number does not fit in 64 bits."""
+
+
+@moiety.secure
+def multiply(x: Shared(low=-8, high=8), y: Shared(low=-8, high=8)) -> Kept():
+    return x * y
+
+
+@moiety.secure
+def negative(x: Shared(low=-WIDE, high=WIDE - 1)) -> Kept():
+    return x < 0
+
+
+@moiety.secure
+def negative_narrow(x: Shared(low=-32, high=32 - 2.0**-FRACTION)) -> Kept():
+    return x < 0
+
+
+@moiety.secure
+def sigmoid(x: Shared(low=-WIDE / 32, high=WIDE / 32)) -> Kept():
+    return xp.sigmoid(x)
+
+
+@moiety.secure
+def product(x: Shared(low=-1, high=1), y: Shared(low=-1, high=1)) -> Kept():
+    return x @ y
+
+
+@moiety.secure
+def owned(x: From("p0", low=-1, high=1), y: Shared(low=-1, high=1)) -> Kept():
+    return x @ y
+
+
+@moiety.secure
+def clamped_step(
+    x: From("p0", low=-1, high=1),
+    y: From("p1", low=0, high=1),
+    w: Shared(low=-4, high=4, coins=True),
+) -> Results(w=Kept()):
+    error = xp.sigmoid(x @ w) - y
+    return {"w": xp.clip(w - (x.T @ error) * RATE, -4, 4)}
+
+
+RATE = 2.0**-7
+PROVEN = 0.25
+
+
+@moiety.secure
+def proven_step(
+    x: From("p0", low=-1, high=1),
+    y: From("p1", low=0, high=1),
+    w: Shared(low=-PROVEN, high=PROVEN, coins=True),
+) -> Results(w=Kept()):
+    """A step whose w is known to stay small: its range is the caller's promise."""
+    error = xp.sigmoid(x @ w) - y
+    return {"w": xp.clip(w - (x.T @ error) * RATE, -PROVEN, PROVEN)}
 
 
 @dataclass(frozen=True)
 class Work:
-    """One row: plaintext operands, the protocol, its bill and price, and what the clear gives."""
+    """One row: a function of arguments, how often it runs in a loop, what the clear gives."""
 
     name: str
+    peer: str
+    """The peer's work that it is compared with."""
     size: str
-    plain: Callable[[np.random.Generator], Arrays]
-    body: Callable[..., Protocol[Any]]
-    bill: tuple[Correlation, ...]
-    cost: Cost
-    expected: Callable[..., Any]
-    decoded: Callable[[Any, Any], Any]
-    owner: int | None = None
+    function: Function
+    arguments: Callable[[np.random.Generator], Mapping[str, Any]]
+    elements: int = 0
+    steps: int = 0
+    rows: int = 0
+    state: Mapping[str, Any] = field(default_factory=dict)
+    time_sharing: bool = False
+    """Whether encoding and masking the owner's table is part of the time."""
 
-    def brought(self, party: int) -> Arrays:
-        """A party's shares of the operands, from a public seed: both make the same ones."""
-        plain = self.plain(np.random.default_rng(7))
-        masks = np.random.default_rng(8)
-        shares = []
-        for index, operand in enumerate(plain):
-            if index == 0 and self.owner is not None:
-                shares.append(decode(operand, FRACTION) if party == self.owner else None)
-                continue
-            mask = masks.integers(0, 1 << 64, operand.shape, np.uint64)
-            shares.append(operand - mask if party else mask)
-        return tuple(shares)
-
-    def error(self, first: Any, second: Any) -> float:
-        """The largest difference from the plaintext result."""
-        plain = self.plain(np.random.default_rng(7))
-        found = self.decoded(first, second)
-        return float(np.abs(found - self.expected(*plain)).max())
+    def plain(self) -> Mapping[str, Any]:
+        """The arguments in the clear: the same at both parties."""
+        return self.arguments(np.random.default_rng(7))
 
 
-def reals(*shapes: tuple[int, ...], bound: float) -> Callable[[np.random.Generator], Arrays]:
-    """Uniform fixed-point numbers in (-bound, bound)."""
-    return lambda rng: tuple(encode(rng.uniform(-bound, bound, s), FRACTION) for s in shapes)
+def uniform(bound: float, *shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.uniform(-bound, bound, shape)
 
 
-def truncated(product: Protocol[Any], ctx: Context) -> Protocol[Any]:
-    """The product, scaled back to `FRACTION` bits."""
-    z = yield from product
-    flat = yield from truncation.approximate(ctx, z.reshape(-1), FRACTION)
-    return flat.reshape(z.shape)
+def of(**makers: Callable[[np.random.Generator], Any]) -> Callable[..., Mapping[str, Any]]:
+    return lambda rng: {name: make(rng) for name, make in makers.items()}
 
 
-def summed(first: Any, second: Any) -> Any:
-    """The reals that two arrays of shares stand for."""
-    return decode(first + second, FRACTION)
-
-
-def multiply(n: int) -> Work:
-    """x · y for n pairs, truncated."""
-    return Work(
-        name="multiply",
-        size=f"{n}",
-        plain=reals((n,), (n,), bound=8),
-        body=lambda ctx, x, y: truncated(additive.multiply(ctx, x, y), ctx),
-        bill=(Triple(n), WrapProduct(n, FRACTION)),
-        cost=Cost((both_ways(128 * n), both_ways(n))),
-        expected=lambda x, y: decode(x, FRACTION) * decode(y, FRACTION),
-        decoded=summed,
-    )
-
-
-def negative(n: int, ring: int, digit: int) -> Work:
-    """x < 0 for n words that are proven to fit in `ring` bits."""
-    tree = map(both_ways, comparison.opened_bits(n, ring - 1, digit))
-    shift = np.int64(64 - ring)
-    return Work(
-        name=f"x < 0, {ring} bits, digits of {digit}",
-        size=f"{n}",
-        plain=lambda rng: (
-            (rng.integers(-(2**63), 2**63 - 1, n, np.int64) >> shift).view(np.uint64),
-        ),
-        body=lambda ctx, x: comparison.negative(ctx, x, ring, digit),
-        bill=(SignMask(n, ring, digit), *comparison.tree_triples(n, ring - 1, digit)),
-        cost=Cost((both_ways(ring * n), *tree)),
-        expected=lambda x: x.view(np.int64) < 0,
-        decoded=lambda a, b: (a ^ b).astype(float),
-    )
-
-
-def matrices(m: int, k: int, n: int) -> Work:
-    """A product of two shared matrices, truncated."""
-    return Work(
-        name="matmul",
-        size=f"({m}×{k})·({k}×{n})",
-        plain=reals((m, k), (k, n), bound=1),
-        body=lambda ctx, x, y: truncated(additive.matrix_multiply(ctx, x, y), ctx),
-        bill=(MatrixTriple(m, k, n), WrapProduct(m * n, FRACTION)),
-        cost=Cost((both_ways(64 * (m * k + k * n)), both_ways(m * n))),
-        expected=lambda x, y: decode(x, FRACTION) @ decode(y, FRACTION),
-        decoded=summed,
-    )
-
-
-def owned(m: int, k: int, n: int) -> Work:
-    """A product of a table in the clear at its owner and a shared matrix, truncated.
-
-    Its owner brings reals: that they become words, and are masked and sent, is part of the time.
-    """
-
-    def body(ctx: Context, x: Any, y: Any) -> Protocol[Any]:
-        words = encode(x, FRACTION) if x is not None else None
-        return truncated(additive.owned_multiply(ctx, product, words, y), ctx)
-
-    product = OwnedProduct(0, m, k, n)
-    sent = {(0, 1): octets(64 * m * k), (1, 0): octets(64 * k * n)}
-    return Work(
-        name="matmul, owned table",
-        size=f"({m}×{k})·({k}×{n})",
-        plain=reals((m, k), (k, n), bound=1),
-        body=body,
-        bill=(product, WrapProduct(m * n, FRACTION)),
-        cost=Cost((sent, both_ways(m * n))),
-        expected=lambda x, y: decode(x, FRACTION) @ decode(y, FRACTION),
-        decoded=summed,
-        owner=0,
-    )
+def labels(rows: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.integers(0, 2, rows).astype(float)
 
 
 def works(scale: float = 1.0) -> list[Work]:
     """All rows; `scale` shrinks them for a rehearsal."""
     n, side, rows = (max(8, int(size * scale)) for size in (1_000_000, 1_000, 100_000))
-    return [
-        multiply(n),
-        negative(n, 64, 3),
-        negative(n, 64, 4),
-        negative(n, 24, 4),
-        matrices(side, side, side),
-        owned(rows, 100, 1),
+    few, many = max(2, int(70 * scale)), max(2, int(80 * scale))
+    square = f"({side}×{side})"
+    loops = [
+        Work(
+            name=f"logistic step {shape[0]}×{shape[1]}, {form}",
+            peer=f"logistic step {shape[0]}×{shape[1]}",
+            size=f"{steps} steps",
+            function=function,
+            arguments=of(x=uniform(1, shape[0] * steps, shape[1]), y=labels(shape[0] * steps)),
+            steps=steps,
+            rows=shape[0],
+            state={"w": np.zeros(shape[1])},
+        )
+        for shape, steps in (((65, 30), few), ((1000, 100), many))
+        for form, function in (("range proven", proven_step), ("clamped", clamped_step))
     ]
-
-
-def deal(bill: tuple[Correlation, ...], keys: tuple[bytes, bytes]) -> list[bytes]:
-    """The corrections of a bill; correlation i has stream i."""
-    return [item.deal((Stream(keys[0], i), Stream(keys[1], i))) for i, item in enumerate(bill)]
+    return [
+        Work("multiply", "multiply", f"{n}", multiply, of(x=uniform(8, n), y=uniform(8, n)), n),
+        Work("x < 0, 64 bits", "x < 0", f"{n}", negative, of(x=uniform(WIDE / 2, n)), n),
+        Work("x < 0, 24 bits", "x < 0", f"{n}", negative_narrow, of(x=uniform(31, n)), n),
+        Work("sigmoid, all reals", "sigmoid", f"{n}", sigmoid, of(x=uniform(16, n)), n),
+        Work(
+            "matmul",
+            "matmul",
+            f"{square}·{square}",
+            product,
+            of(x=uniform(1, side, side), y=uniform(1, side, side)),
+        ),
+        Work(
+            "matmul, owned table",
+            "matmul, owned table",
+            f"({rows}×100)·(100×1)",
+            owned,
+            of(x=uniform(1, rows, 100), y=uniform(1, 100, 1)),
+            time_sharing=True,
+        ),
+        *loops,
+    ]

@@ -173,6 +173,12 @@ class Series:
         self._costs = [Traffic.of(level.cost, session.party) for level in script.plan.levels]
         self._seconds = [0.0] * len(self._costs)
         self._runs = 0
+        self._ready: list[Spending] = []
+
+    def prepare(self, runs: int = 1) -> None:
+        """Fetches what is dealt for so many more runs, ahead of their inputs."""
+        for _ in range(runs):
+            self._ready.append(self._fetched())
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One more run: the outputs that this party holds.
@@ -181,9 +187,7 @@ class Series:
             MaterialError: the lot is for fewer runs.
         """
         values = self._script.bind(inputs)
-        spending = next(self._spendings, None)
-        if spending is None:
-            raise MaterialError(f"the lot of correlated randomness is for {self._runs} runs only")
+        spending = self._ready.pop(0) if self._ready else self._fetched()
         execution = Execution(self._script, values, spending)
         for at, cost in enumerate(self._costs):
             began = time.perf_counter()
@@ -193,6 +197,12 @@ class Series:
                 raise InternalError(f"level {at}: predicted {cost}, measured {measured}")
         self._runs += 1
         return execution.outputs()
+
+    def _fetched(self) -> Spending:
+        spending = next(self._spendings, None)
+        if spending is None:
+            raise MaterialError(f"the lot of correlated randomness is for {self._runs} runs only")
+        return spending
 
     def __enter__(self) -> Self:
         return self
