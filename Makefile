@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
 
-.PHONY: demo test check setup setup-dev format bench reference clean
+.PHONY: demo test check setup setup-dev format bench bench-peers reference clean
 
 demo: setup ## set up, then run the main job on real data
 	@$(BIN)/moiety demo credit $(DEMO_ARGS)
@@ -56,6 +56,9 @@ format: setup-dev
 
 bench: setup ## reproduce every figure that README and docs quote
 	$(BIN)/python benches/run.py
+
+bench-peers: setup ## compare with PyPI spu in one run (sets it up in an environment of its own)
+	$(BIN)/python benches/peers/run.py
 
 reference: setup ## write the generated pages of docs/reference anew
 	$(BIN)/python scripts/make_reference.py
