@@ -17,7 +17,9 @@ RUNNERS = {"clear": Clear, "twin": Twin}
 KINDS = ("plain", "vertical", "three columns", "horizontal")
 
 
+@cache
 def runner(kind="twin"):
+    """One for all tests: plans are made once."""
     return RUNNERS[kind](PARTIES)
 
 
@@ -80,11 +82,15 @@ def binned(most):
     return np.column_stack(codes), tuple(cut.count for cut in bins)
 
 
-def thin(X, rows):
-    """The lender's five columns and the payment company's eighteen."""
+def order():
+    """The places of the lender's five columns, then of the payment company's eighteen."""
     own = [COLUMNS.index(name) for name in SPLITS["thin"]]
-    rest = [at for at in range(len(COLUMNS)) if at not in own]
-    return Vertical(bank=X[rows][:, own], payco=X[rows][:, rest])
+    return own + [at for at in range(len(COLUMNS)) if at not in own]
+
+
+def thin(X, rows):
+    """These rows of both parties' columns."""
+    return Vertical(bank=X[rows][:, order()[:5]], payco=X[rows][:, order()[5:]])
 
 
 def reached(model, X, y):

@@ -6,6 +6,7 @@ from sklearn import linear_model
 
 from learn_kit import (
     KINDS,
+    PARTIES,
     credit,
     divided,
     opened,
@@ -19,6 +20,7 @@ from moiety.errors import UsageError
 from moiety.function.runner import Owned
 from moiety.learn.linear import LinearRegression
 from moiety.learn.logistic import LogisticRegression
+from moiety.run.local import Clear
 
 SOLVERS = {
     "newton": {"max_iter": 10},
@@ -99,7 +101,7 @@ def test_batches_are_as_long_as_they_are_in_one_table():
     X, y = sample(200)
     spans = []
     for kind in ("plain", "horizontal"):
-        model = LogisticRegression(runner("clear"), solver="sgd", batch_size=50, max_iter=3)
+        model = LogisticRegression(Clear(PARTIES), solver="sgd", batch_size=50, max_iter=3)
         model.fit(*divided(kind, X, y))
         spans.append(model.runner.spent["step"].calls)
     assert spans == [12, 12]
@@ -116,7 +118,7 @@ def test_small_logits_make_the_sigmoid_cheaper():
     X, y = sample(200)
     costs = []
     for most in (None, 7.5):
-        model = LogisticRegression(runner("clear"), solver="sgd", batch_size=100, max_logit=most)
+        model = LogisticRegression(Clear(PARTIES), solver="sgd", batch_size=100, max_logit=most)
         costs.append(model.fit(X, y).runner.spent["step"])
     assert costs[1].rounds < costs[0].rounds and costs[1].dealt < costs[0].dealt
     assert np.abs(opened(model.weights_)).max() <= 7.5 / (4 * 5 + 1) + 1e-6

@@ -60,6 +60,11 @@ class Secret:
         type = replace(self.type, shape=(count, *self.shape[1:]))
         return Secret(type, tuple(_rows(part, span) for part in self.parts))
 
+    def reshape(self, shape: Shape) -> "Secret":
+        """The same elements in another shape."""
+        parts = tuple(None if part is None else part.reshape(shape) for part in self.parts)
+        return Secret(replace(self.type, shape=shape), parts)
+
     def raised(self, fraction: int) -> "Secret":
         """The same numbers with so many fraction bits, no fewer than they have; nothing is sent."""
         bits, type = fraction - self.type.fraction, self.type
