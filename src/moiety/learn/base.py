@@ -127,6 +127,12 @@ def _here(y: Any) -> Plain:
     return np.concatenate(held)
 
 
+def bring_columns(runner: Runner, x: Partition, clip: float) -> Brought:
+    """The table's numbers, cut to [-clip, clip] at their owners."""
+    within = x.map(lambda data: np.clip(reals(data), -clip, clip))
+    return bring(runner, within, "x", (-float(clip), float(clip)))
+
+
 def reals(data: Plain) -> Plain:
     """The numbers as float64.
 
@@ -161,13 +167,8 @@ class Linear(Joint):
         """The constant."""
         return self.weights_.rows(slice(self.n_features_in_, None))
 
-    def _columns(self, x: Partition) -> Brought:
-        cut = float(self.clip)
-        within = x.map(lambda data: np.clip(reals(data), -cut, cut))
-        return bring(self._runner, within, "x", (-cut, cut))
-
     def _predicted(self, what: str, X: Any) -> Plain | None:
-        x = self._columns(self._table(X))
+        x = bring_columns(self._runner, self._table(X), self.clip)
         bound = largest(self.weights_)
         function = prediction(self._runner.parties, x.layout, bound, what, self._receiver)
         found: Plain | None = self._runner.call(function, **x.given, w=self.weights_)["told"]

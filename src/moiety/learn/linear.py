@@ -10,7 +10,7 @@ from moiety.array import Array
 from moiety.errors import UsageError
 from moiety.function.function import Function
 from moiety.function.runner import Runner
-from moiety.learn.base import Linear, Regressor
+from moiety.learn.base import Linear, Regressor, bring_columns
 from moiety.learn.newton import SCALED, curvature, gram_of, unscaled
 from moiety.learn.partition import Plain, labels
 from moiety.learn.program import Layout, begun, bring, held, kept, secured
@@ -48,7 +48,7 @@ class LinearRegression(Linear, Regressor):
         run, table = self._runner, self._table(X, fitting=True)
         middle, half = self._span()
         targets = labels(run, table, y).map(lambda data: (data - middle) / half)
-        x, target = self._columns(table), bring(run, targets, "y", (-1, 1))
+        x, target = bring_columns(run, table, self.clip), bring(run, targets, "y", (-1, 1))
         rows = len(table)
         h, largest = gram_of(run, x, rows, self.alpha / rows)
         bend = curvature(run, h, largest)

@@ -11,7 +11,7 @@ from moiety.array import Array
 from moiety.errors import UsageError
 from moiety.function.function import Function
 from moiety.function.runner import Runner, Secret
-from moiety.learn.base import Classifier, Linear, linear
+from moiety.learn.base import Classifier, Linear, bring_columns, linear
 from moiety.learn.newton import SCALED, curvature, gram_of, unscaled
 from moiety.learn.partition import Partition, Plain, shuffled
 from moiety.learn.program import (
@@ -77,7 +77,9 @@ class LogisticRegression(Linear, Classifier):
             raise UsageError(f"the solver {self.solver!r}", hint='"newton" or "sgd"')
         table = self._table(X, fitting=True)
         if self.solver == "newton":
-            self.weights_ = self._newton(self._columns(table), self._labels(table, y), len(table))
+            self.weights_ = self._newton(
+                bring_columns(self._runner, table, self.clip), self._labels(table, y), len(table)
+            )
         else:
             self.weights_ = self._sgd(table, y)
         return self
@@ -99,7 +101,7 @@ class LogisticRegression(Linear, Classifier):
 
     def _sgd(self, table: Partition, y: Any) -> Secret:
         run, size = self._runner, self.n_features_in_ + 1
-        x = self._columns(shuffled(table, self.random_state))
+        x = bring_columns(run, shuffled(table, self.random_state), self.clip)
         y = self._labels(table, y, seed=self.random_state)
         most = self._most()
         pace = Pace(self.learning_rate, self.momentum, 1.0 / (self.C * len(table)))
