@@ -64,6 +64,31 @@ def test_a_derivative_is_what_differences_give(name, argnum):
     assert np.abs(clear["slope"] - real["slope"]).max() < 1e-4
 
 
+def test_a_gradient_is_taken_back_to_every_argument_at_once():
+    def body(x, y, z):
+        return xp.sum(x * y, axis=1) * 2 + xp.mean(y)
+
+    @moiety.secure
+    def function(
+        x: From("a", low=-1, high=1), y: From("b", low=-1, high=1), z: From("b", low=-1, high=1)
+    ) -> Results(value=To("a"), x=To("a"), y=To("a"), z=To("a")):
+        value, back = xp.vjp(body, x, y, z)
+        slopes = back(1 - value)
+        with pytest.raises(UsageError, match="a gradient"):
+            back(x)
+        return {"value": value, **dict(zip("xyz", slopes, strict=True))}
+
+    found = function.compile(dict.fromkeys("xyz", (3, 4)), fraction=20).real(x=X, y=Y, z=Y)
+    weights = 1 - body(X, Y, Y)
+    assert np.allclose(found["value"], body(X, Y, Y))
+    slopes = {
+        "x": differences(lambda v: (body(v, Y, Y) * weights).sum(), X),
+        "y": differences(lambda v: (body(X, v, Y) * weights).sum(), Y),
+    }
+    assert all(np.allclose(found[name], slope) for name, slope in slopes.items())
+    assert not found["z"].any()
+
+
 def test_training_by_derivative_on_shares():
     @moiety.secure
     def step(

@@ -162,7 +162,7 @@ def test_a_state_that_may_leave_its_bounds_is_refused():
 
 def test_parties_in_another_order_than_the_signature_are_refused():
     runner = Twin(("payco", "bank"))
-    with pytest.raises(UsageError, match="is for bank, payco"):
+    with pytest.raises(UsageError, match="is among bank, payco"):
         runner.call(start, x=Owned.of("bank", X), y=Owned.of("payco", np.ones(2)))
 
 

@@ -39,7 +39,7 @@ from moiety.array.elementwise import (
     subtract,
     where,
 )
-from moiety.array.grad import grad, value_and_grad
+from moiety.array.grad import grad, value_and_grad, vjp
 from moiety.array.number import Array, Number
 from moiety.array.reduce import (
     all,
@@ -123,5 +123,6 @@ __all__ = [
     "tensordot",
     "value_and_grad",
     "vecdot",
+    "vjp",
     "where",
 ]

@@ -47,25 +47,52 @@ def value_and_grad(
     """The function's value, and its derivative by one argument."""
 
     def both(*arguments: Array) -> tuple[Array, Array]:
-        builder = tracing(arguments[argnum])
-        if builder is None:
-            raise UsageError(
-                "a derivative on plain arrays",
-                hint="use it in a secure function: compile(...).real gives it in float64",
-            )
+        builder = _traced(arguments[argnum])
         result = function(*arguments)
         if result.size != 1:
             raise UsageError(f"a derivative of a result of shape {result.shape}, not a number")
-        return result, _backward(builder, result, arguments[argnum])
+        one = lift(builder, np.ones(result.shape, np.int64))
+        (slope,) = _backward(builder, result, [arguments[argnum]], one)
+        return result, slope
 
     return both
 
 
-def _backward(builder: Tracing, result: Array, argument: Array) -> Array:
-    """The gradient of `result` by `argument`: from the last step to the first."""
-    moving = _dependents(builder, argument.value.index, result.value.index)
-    one = lift(builder, np.ones(result.shape, np.int64))
-    reached: dict[int, Array] = {result.value.index: one}
+def vjp(
+    function: Callable[..., Array], *arguments: Array
+) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    """The function's value, and what takes a gradient by the value to those by the arguments.
+
+    So a loss needs no program of its own where its gradient has a simpler form than itself.
+    """
+    builder = _traced(*arguments)
+    result = function(*arguments)
+
+    def back(gradient: Array) -> tuple[Array, ...]:
+        if gradient.shape != result.shape:
+            raise UsageError(f"a gradient {gradient.shape} by a value of shape {result.shape}")
+        return tuple(_backward(builder, result, arguments, gradient))
+
+    return result, back
+
+
+def _traced(*arguments: Array) -> Tracing:
+    builder = tracing(*arguments)
+    if builder is None:
+        raise UsageError(
+            "a derivative on plain arrays",
+            hint="use it in a secure function: compile(...).real gives it in float64",
+        )
+    return builder
+
+
+def _backward(
+    builder: Tracing, result: Array, arguments: Sequence[Array], gradient: Array
+) -> list[Array]:
+    """The gradients by the arguments, from that by the result: from the last step to the first."""
+    sought = {one.value.index for one in arguments}
+    moving = _dependents(builder, sought, result.value.index)
+    reached: dict[int, Array] = {result.value.index: gradient}
     for index in sorted(moving, reverse=True):
         node = builder.nodes[index]
         if index not in reached or not isinstance(node, Step):
@@ -76,20 +103,25 @@ def _backward(builder: Tracing, result: Array, argument: Array) -> Array:
             operands[0] = Array(Value(builder, index))
         made = _rule(node)(node, operands, gradient)
         for operand, part in zip(node.operands, made, strict=True):
-            if part is not None and (operand in moving or operand == argument.value.index):
+            if part is not None and (operand in moving or operand in sought):
                 reached[operand] = reached[operand] + part if operand in reached else part
-    zeros = np.zeros(argument.shape, np.int64)
-    return reached.get(argument.value.index, lift(builder, zeros))
+    return [_or_zero(builder, reached.get(one.value.index), one) for one in arguments]
 
 
-def _dependents(builder: Tracing, first: int, last: int) -> set[int]:
-    """The steps that depend on a value."""
-    found = {first}
-    for index in range(first + 1, last + 1):
+def _or_zero(builder: Tracing, gradient: Array | None, argument: Array) -> Array:
+    if gradient is not None:
+        return gradient
+    return lift(builder, np.zeros(argument.shape, np.int64))
+
+
+def _dependents(builder: Tracing, first: set[int], last: int) -> set[int]:
+    """The steps that depend on one of these values."""
+    found = set(first)
+    for index in range(min(first) + 1, last + 1):
         node = builder.nodes[index]
         if isinstance(node, Step) and found.intersection(node.operands):
             found.add(index)
-    return found - {first}
+    return found - first
 
 
 def _rule(step: Step) -> Callable[[Step, list[Array], Array], Gradients]:

@@ -7,7 +7,7 @@ as handles, which show their shape and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
 from moiety.function.signature import Kept as KeptResult
 from moiety.function.signature import Shape, Shared
-from moiety.lang.types import Type
+from moiety.lang.types import WORD_BITS, Fixed, Type
 
 Plain = np.ndarray[Any, Any]
 
@@ -60,12 +60,47 @@ class Secret:
     def rows(self, span: slice) -> "Secret":
         """Some of its rows."""
         count = len(range(self.shape[0])[span])
-        type = _reshaped(self.type, (count, *self.shape[1:]))
+        type = replace(self.type, shape=(count, *self.shape[1:]))
         return Secret(type, tuple(_rows(part, span) for part in self.parts))
+
+    def reshape(self, shape: Shape) -> "Secret":
+        """The same elements in another shape."""
+        parts = tuple(None if part is None else part.reshape(shape) for part in self.parts)
+        return Secret(replace(self.type, shape=shape), parts)
+
+    def raised(self, fraction: int) -> "Secret":
+        """The same numbers with so many fraction bits, no fewer than they have; nothing is sent."""
+        bits, type = fraction - self.type.fraction, self.type
+        bounds = type.lo << bits, type.hi << bits
+        raised = Type(
+            type.shape, Fixed(fraction), type.owner, *bounds, type.error << bits, type.ring
+        )
+        return Secret(raised, tuple(_raised(part, bits) for part in self.parts))
+
+    @classmethod
+    def concat(cls, secrets: Sequence["Secret"], axis: int = 0) -> "Secret":
+        """Secrets of one kind, one after the other along an axis."""
+        parts = zip(*(one.parts for one in secrets), strict=True)
+        joined = tuple(_joined(some, axis) for some in parts)
+        types, shape = [one.type for one in secrets], list(secrets[0].shape)
+        if len({type.kind for type in types}) > 1:
+            raise UsageError("secrets of different kinds in one array")
+        shape[axis] = sum(type.shape[axis] for type in types)
+        type = replace(
+            types[0],
+            shape=tuple(shape),
+            lo=min(type.lo for type in types),
+            hi=max(type.hi for type in types),
+            error=max(type.error for type in types),
+            ring=min(type.ring for type in types),
+        )
+        return cls(type, joined)
 
 
 Given = Owned | Secret | Any
 """An argument of a call: somebody's array, a secret, or a public value."""
+Span = slice | Mapping[str, slice]
+"""The rows that a call takes: the same of every argument, or by argument."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +129,13 @@ class Runner(Protocol):
         *,
         state: Mapping[str, Secret],
         given: Mapping[str, Given],
-        spans: Sequence[slice],
+        spans: Sequence[Span],
         batched: Sequence[str] = (),
     ) -> Repeated:
         """A call for each span of rows. Results called as an argument is are its value next time.
 
-        `batched` names the given arrays of which each call takes the span's rows. Spans have equal
-        lengths: there is one plan for all calls.
+        `batched` names the given arrays of which each call takes the span's rows; see `taken`.
+        Spans have equal lengths: there is one plan for all calls.
         """
         ...
 
@@ -108,6 +143,12 @@ class Runner(Protocol):
 def blocks(rows: int, size: int, epochs: int = 1) -> list[slice]:
     """Consecutive spans of `size` rows, `epochs` times over; a shorter rest is left out."""
     return [slice(at, at + size) for at in range(0, rows - size + 1, size)] * epochs
+
+
+def taken(given: Mapping[str, Given], batched: Sequence[str], span: Span) -> dict[str, Given]:
+    """What one call of a loop takes of the given arguments."""
+    spans = span if isinstance(span, Mapping) else dict.fromkeys(batched, span)
+    return {name: one.rows(spans[name]) if name in batched else one for name, one in given.items()}
 
 
 def shape_of(given: Given) -> Any:
@@ -138,9 +179,38 @@ def check_loop(compiled: Compiled, state: Sequence[str]) -> None:
             )
 
 
+def check_secrets(compiled: Compiled, arguments: Mapping[str, Given]) -> None:
+    """Refuses a secret that is not what its argument is declared to be.
+
+    Raises:
+        UsageError: other fraction bits, wider bounds, or rounding coins that are not declared.
+    """
+    for name, one in arguments.items():
+        declared = compiled.plan.inputs.get(name)
+        if not isinstance(one, Secret) or declared is None:
+            continue
+        is_, due = one.type, declared
+        fits = (is_.kind, is_.owner, is_.ring) == (due.kind, due.owner, WORD_BITS)
+        inside = due.lo <= is_.lo and is_.hi <= due.hi
+        if not fits or not inside or (is_.error and not due.error):
+            raise UsageError(
+                f"{compiled.function.name} declares {name} as {due}, and is given {is_}",
+                hint="clip it before it is kept, or declare wider bounds, coins=True",
+            )
+
+
 def _rows(data: Plain | None, span: slice) -> Plain | None:
     return None if data is None else data[span]
 
 
-def _reshaped(type: Type, shape: Shape) -> Type:
-    return Type(shape, type.kind, type.owner, type.lo, type.hi, type.error, type.ring)
+def _raised(part: Plain | None, bits: int) -> Plain | None:
+    """Words are shifted; numbers in the clear stay as they are."""
+    if part is None or part.dtype != np.uint64:
+        return part
+    shifted: Plain = part << np.uint64(bits)
+    return shifted
+
+
+def _joined(parts: Sequence[Plain | None], axis: int) -> Plain | None:
+    held = [part for part in parts if part is not None]
+    return np.concatenate(held, axis) if len(held) == len(parts) else None

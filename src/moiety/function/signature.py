@@ -94,17 +94,21 @@ class Results(dict[str, Result]):
 
 @dataclass(frozen=True)
 class Signature:
-    """A secure function's arguments, public parameters, and results by name."""
+    """A secure function's arguments, public parameters, and results by name.
+
+    `computing` names the parties that hold shares, where the arguments do not name them first.
+    """
 
     arguments: Mapping[str, From]
     public: tuple[str, ...]
     results: Mapping[str, Result]
     single: bool
+    computing: tuple[str, ...] = ()
 
     @property
     def parties(self) -> tuple[str, ...]:
         """Every party named, in order; the first two compute."""
-        named = [one.owner for one in self.arguments.values()]
+        named = [*self.computing, *(one.owner for one in self.arguments.values())]
         named += [one.receiver for one in self.results.values() if isinstance(one, To)]
         return tuple(dict.fromkeys(name for name in named if name not in ("public", "shared")))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from moiety.errors import PeerMisbehaved, UsageError
 from moiety.function.function import Compiled, Function
-from moiety.function.runner import Given, Owned, Repeated, Secret
+from moiety.function.runner import Given, Owned, Repeated, Secret, Span, taken
 from moiety.lang.primitive import Array
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Type
 from moiety.ring import KEY, Stream, pack_bits, pack_words, unpack_bits, unpack_words
@@ -85,14 +85,13 @@ class Contribution(Planner):
         *,
         state: Mapping[str, Secret],
         given: Mapping[str, Given],
-        spans: Sequence[slice],
+        spans: Sequence[Span],
         batched: Sequence[str] = (),
     ) -> Repeated:
         """See `Runner`."""
         if not spans:
             return Repeated(state, {})
-        part = {n: one.rows(spans[0]) if n in batched else one for n, one in given.items()}
-        compiled = self.compiled(function, {**part, **state})
+        compiled = self.compiled(function, {**taken(given, batched, spans[0]), **state})
         self._contribute(compiled, given)
         found = _results(compiled)
         others = {name: [one] * len(spans) for name, one in found.items() if name not in state}

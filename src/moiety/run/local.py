@@ -10,7 +10,7 @@ from typing import Any
 
 from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
-from moiety.function.runner import Given, Owned, Repeated, Secret
+from moiety.function.runner import Given, Owned, Repeated, Secret, Span, check_secrets, taken
 from moiety.function.signature import Kept
 from moiety.lang.primitive import Array
 from moiety.lang.types import Type
@@ -35,15 +35,15 @@ class Clear(Planner):
         *,
         state: Mapping[str, Secret],
         given: Mapping[str, Given],
-        spans: Sequence[slice],
+        spans: Sequence[Span],
         batched: Sequence[str] = (),
     ) -> Repeated:
         """See `Runner`."""
         now, results = dict(state), dict[str, list[Any]]()
         for span in spans:
-            part = {n: one.rows(span) if n in batched else one for n, one in given.items()}
-            compiled = self.compiled(function, {**part, **now})
-            for name, value in self._run(compiled, {**part, **now}).items():
+            arguments = {**taken(given, batched, span), **now}
+            compiled = self.compiled(function, arguments)
+            for name, value in self._run(compiled, arguments).items():
                 if name in now:
                     now[name] = value
                 else:
@@ -51,7 +51,12 @@ class Clear(Planner):
         return Repeated(now, results)
 
     def _run(self, compiled: Compiled, arguments: Mapping[str, Given]) -> dict[str, Any]:
+        check_secrets(compiled, arguments)
+        self.count(compiled.function.name, compiled.plan, 1)
         plain = {name: _plain(one) for name, one in arguments.items()}
+        for name, one in arguments.items():
+            if name in compiled.plan.inputs and not isinstance(one, Secret):
+                compiled.encode_one(name, plain[name])
         results, types = compiled.function.signature.results, compiled.types
         return {
             name: Secret(types[name], (value,)) if isinstance(results[name], Kept) else value

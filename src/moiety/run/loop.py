@@ -9,7 +9,18 @@ import numpy as np
 from moiety.errors import InternalError, UsageError
 from moiety.function import codec
 from moiety.function.function import FRACTION, Compiled, Function
-from moiety.function.runner import Given, Owned, Repeated, Secret, check_loop, shape_of
+from moiety.function.runner import (
+    Given,
+    Owned,
+    Repeated,
+    Secret,
+    Span,
+    check_loop,
+    check_secrets,
+    shape_of,
+    taken,
+)
+from moiety.function.signature import COMPUTING
 from moiety.lang.primitive import Array
 from moiety.lang.program import Input
 from moiety.lang.types import PUBLIC, SHARED, Masked, Private, Type
@@ -26,34 +37,67 @@ ALL = slice(None)
 
 
 @dataclass
+class Spent:
+    """What the calls of one function took: how many, and the sums of their plans' exact prices."""
+
+    calls: int = 0
+    rounds: int = 0
+    sent: int = 0
+    """Bytes in both directions."""
+    dealt: int = 0
+
+    def add(self, plan: Plan, calls: int) -> None:
+        """Counts more calls."""
+        cost = plan.cost
+        self.calls += calls
+        self.rounds += calls * len(cost.rounds)
+        self.sent += calls * (cost.sent(0) + cost.sent(1))
+        self.dealt += calls * cost.dealt
+
+
+@dataclass
 class Planner:
-    """Names, a target, and plans that are made once."""
+    """Names, a target, and plans that are made once.
+
+    `spent` says by function what its calls cost among parties.
+    """
 
     parties: tuple[str, ...]
     target: Target = field(default_factory=Target)
     fraction: int = FRACTION
+    spent: dict[str, Spent] = field(default_factory=dict, init=False, repr=False)
     _plans: dict[Any, Compiled] = field(default_factory=dict, init=False, repr=False)
 
     def compiled(
         self, function: Function, arguments: Mapping[str, Given], tables: Sequence[str] = ()
     ) -> Compiled:
-        """The function for arguments of these shapes, with these tables masked before."""
+        """The function for arguments of these shapes, with these tables masked before.
+
+        Raises:
+            UsageError: it is among other parties, or computed by others.
+        """
         shapes = {name: shape_of(one) for name, one in arguments.items()}
-        key = (id(function), repr(sorted(shapes.items())), tuple(tables))
+        declared = function.signature.arguments
+        tokens = (_token(one, name in declared) for name, one in shapes.items())
+        key = (id(function), *tokens, tuple(tables))
         if key not in self._plans:
+            self._check(function)
             target = replace(self.target, masked=tuple(tables))
-            made = function.compile(shapes, target=target, fraction=self.fraction)
-            self._check(made)
-            self._plans[key] = made
+            self._plans[key] = function.compile(shapes, target=target, fraction=self.fraction)
         return self._plans[key]
 
-    def _check(self, made: Compiled) -> None:
-        named = made.parties
-        if named != self.parties[: len(named)]:
+    def _check(self, function: Function) -> None:
+        named = function.signature.parties
+        computing, others = named[:COMPUTING], set(named) - set(self.parties)
+        if others or computing != self.parties[: len(computing)]:
             raise UsageError(
-                f"{made.function.name} is for {', '.join(named)}, not {', '.join(self.parties)}",
-                hint="name the parties in the same order",
+                f"{function.name} is among {', '.join(named)}, its runner {self.parties}",
+                hint="name the parties in the same order: the first two compute",
             )
+
+    def count(self, function: str, plan: Plan, calls: int) -> None:
+        """Keeps in mind what calls cost."""
+        self.spent.setdefault(function, Spent()).add(plan, calls)
 
     def __deepcopy__(self, _: Any) -> "Planner":
         return self
@@ -72,11 +116,14 @@ class _Bound:
     """An argument of a plan, in what each party that is here holds of it, whole."""
 
     parts: tuple[Array | None, ...]
-    batched: bool
+    name: str = ""
+    """Under which a span names its rows; empty where every call takes all."""
 
-    def at(self, place: int, span: slice) -> Array | None:
+    def at(self, place: int, span: Span) -> Array | None:
         part = self.parts[place]
-        return part[span] if self.batched and part is not None else part
+        if part is None or not self.name:
+            return part
+        return part[rows_of(span, self.name)]
 
 
 @dataclass
@@ -97,7 +144,9 @@ class Secure(Planner):
     def call(self, function: Function, **arguments: Given) -> dict[str, Any]:
         """See `Runner`."""
         compiled = self.compiled(function, arguments)
-        bound = {name: self._bound(compiled, name, one, False) for name, one in arguments.items()}
+        check_secrets(compiled, arguments)
+        self.count(function.name, compiled.plan, 1)
+        bound = {name: self._bound(compiled, name, one) for name, one in arguments.items()}
         _, run = self.begin(compiled.plan, 1, {})
         return self._results(compiled, run(self._inputs(compiled.plan, bound, ALL)))
 
@@ -107,27 +156,29 @@ class Secure(Planner):
         *,
         state: Mapping[str, Secret],
         given: Mapping[str, Given],
-        spans: Sequence[slice],
+        spans: Sequence[Span],
         batched: Sequence[str] = (),
     ) -> Repeated:
         """See `Runner`. Tables that multiply shared matrices are masked once for all calls."""
         if not spans:
             return Repeated(state, {})
-        part = {n: one.rows(spans[0]) if n in batched else one for n, one in given.items()}
-        tables = _tables(self.compiled(function, {**part, **state}).plan)
-        compiled = self.compiled(function, {**part, **state}, tables)
+        first = {**taken(given, batched, spans[0]), **state}
+        tables = _tables(self.compiled(function, first).plan)
+        compiled = self.compiled(function, first, tables)
         check_loop(compiled, list(state))
-        bound = {n: self._bound(compiled, n, one, n in batched) for n, one in given.items()}
+        check_secrets(compiled, first)
+        self.count(function.name, compiled.plan, len(spans))
+        bound = {n: self._bound(compiled, n, one, batched) for n, one in given.items()}
         masks = {}
         for name in tables:
             table = self._masked(compiled, name, given[name])
-            bound[masked(name)] = _Bound(table.parts, name in batched)
-            rows = tuple(span.start if name in batched else 0 for span in spans)
+            bound[masked(name)] = _Bound(table.parts, name if name in batched else "")
+            rows = tuple(rows_of(s, name).start or 0 if name in batched else 0 for s in spans)
             masks[masked(name)] = MaskUse(table.lot, rows)
         _, run = self.begin(compiled.plan, len(spans), masks)
         now, results = dict(state), dict[str, list[Any]]()
         for span in spans:
-            bound |= {name: _Bound(one.parts, False) for name, one in now.items()}
+            bound |= {name: _Bound(one.parts) for name, one in now.items()}
             found = self._results(compiled, run(self._inputs(compiled.plan, bound, span)))
             for name, value in found.items():
                 if name in now:
@@ -136,20 +187,22 @@ class Secure(Planner):
                     results.setdefault(name, []).append(value)
         return Repeated(now, results)
 
-    def _bound(self, compiled: Compiled, name: str, given: Given, batched: bool) -> _Bound:
+    def _bound(
+        self, compiled: Compiled, name: str, given: Given, batched: Sequence[str] = ()
+    ) -> _Bound:
         """An argument as words; a compile-time parameter is bound to nothing."""
-        type = compiled.plan.inputs.get(name)
+        type, by = compiled.plan.inputs.get(name), name if name in batched else ""
         if isinstance(given, Secret):
-            return _Bound(given.parts, batched)
+            return _Bound(given.parts, by)
         if type is None:
-            return _Bound((None,) * len(self.here), batched)
+            return _Bound((None,) * len(self.here))
         words = encoded(compiled, name, given)
         if isinstance(given, Owned) and type.owner == SHARED:
-            return _Bound(tuple(self._once(name, given, type, words)), batched)
+            return _Bound(tuple(self._once(name, given, type, words)), by)
         if isinstance(type.owner, Private):
             owner = type.owner.party
-            return _Bound(tuple(words if p == owner else None for p in self.here), batched)
-        return _Bound((words,) * len(self.here), batched)
+            return _Bound(tuple(words if p == owner else None for p in self.here), by)
+        return _Bound((words,) * len(self.here), by)
 
     def _once(self, name: str, given: Owned, type: Type, words: Array | None) -> Any:
         """The shares of a further owner's array, sent once however often it is used."""
@@ -179,7 +232,7 @@ class Secure(Planner):
         table: Table = self._kept[key][1]
         return table
 
-    def _inputs(self, plan: Plan, bound: Mapping[str, _Bound], span: slice) -> list[Held]:
+    def _inputs(self, plan: Plan, bound: Mapping[str, _Bound], span: Span) -> list[Held]:
         inputs: list[Held] = []
         for place in range(len(self.here)):
             named = {name: bound[name].at(place, span) for name in plan.inputs if name in bound}
@@ -196,6 +249,19 @@ class Secure(Planner):
             return Secret(type, parts)
         told = next((part for part in parts if part is not None), None)
         return None if told is None else compiled.decode({name: told})[name]
+
+
+def rows_of(span: Span, name: str) -> slice:
+    """The rows that a span means of an argument."""
+    return span[name] if isinstance(span, Mapping) else span
+
+
+def _token(shape: Any, declared: bool) -> Any:
+    """What a plan depends on of an argument: its shape, or all of a public value."""
+    if isinstance(shape, np.ndarray):
+        content = b"" if declared else shape.tobytes()
+        return shape.shape, shape.dtype.str, content
+    return repr(shape)
 
 
 def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:

@@ -1,0 +1,98 @@
+"""Bin codes of several owners as one-hot columns, and which bins make up which column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moiety.errors import DataError
+from moiety.function.runner import Owned, Runner
+from moiety.learn.partition import Partition, Plain
+from moiety.learn.program import Brought, bring
+
+MOST = 255
+"""A column has at most so many bins."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The public number of bins of each column, in the order of the table."""
+
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, bins: int | Sequence[int], columns: int) -> "Columns":
+        """As many bins for each of so many columns, or as listed.
+
+        Raises:
+            DataError: another number of columns, or of bins.
+        """
+        counts = (bins,) * columns if isinstance(bins, int) else tuple(bins)
+        if len(counts) != columns or not all(1 <= count <= MOST for count in counts):
+            raise DataError(
+                f"{len(counts)} columns of bins, and {columns} columns",
+                hint=f"bins= one number for all columns, or one for each: 1 to {MOST}",
+            )
+        return cls(counts)
+
+    @property
+    def bins(self) -> int:
+        """The bins of all columns."""
+        return sum(self.counts)
+
+    @property
+    def starts(self) -> Plain:
+        """The place of each column's first bin among all bins."""
+        return np.cumsum([0, *self.counts[:-1]])
+
+    @property
+    def membership(self) -> Plain:
+        """(columns × bins) 1 where a bin is of a column."""
+        column = np.repeat(np.arange(len(self.counts)), self.counts)
+        return np.asarray(np.arange(len(self.counts))[:, None] == column, np.int64)
+
+    def part(self, first: int, columns: int) -> "Columns":
+        """Some columns in a row."""
+        return Columns(self.counts[first : first + columns])
+
+    def one_hot(self, codes: Plain) -> Plain:
+        """(rows × bins) 1 at each row's bin of each column.
+
+        Raises:
+            DataError: a code is no whole number below its column's count; it is not shown.
+        """
+        whole = np.asarray(codes)
+        if whole.dtype.kind not in "iufb" or not np.isin(whole, np.arange(MOST)).all():
+            raise DataError("bin codes are not whole numbers from 0", hint="bin the columns first")
+        if (whole >= np.array(self.counts)).any():
+            raise DataError(
+                f"a code is not below its column's count of bins, of {self.counts}",
+                hint="declare the bins= that the columns were cut into",
+            )
+        hot = np.zeros((len(whole), self.bins), np.int64)
+        np.put_along_axis(hot, whole.astype(np.int64) + self.starts, 1, axis=1)
+        return hot
+
+
+def parts(columns: Columns, whole: Partition) -> list[Columns]:
+    """The columns of each owner's part."""
+    if whole.axis == 0:
+        return [columns] * len(whole.parts)
+    widths = [part.shape[1] for part in whole.parts]
+    firsts = np.cumsum([0, *widths[:-1]])
+    return [columns.part(first, width) for first, width in zip(firsts, widths, strict=True)]
+
+
+def bring_bins(runner: Runner, whole: Partition, columns: Columns) -> Brought:
+    """A table of bin codes as one-hot columns, which are private to their owners."""
+    hot = [
+        Owned(part.owner, (part.shape[0], own.bins), _hot(part.data, own))
+        for part, own in zip(whole.parts, parts(columns, whole), strict=True)
+    ]
+    table = type(whole)(**{part.owner: part for part in hot})
+    return bring(runner, table, "x", (0, 1), int)
+
+
+def _hot(data: Any, columns: Columns) -> Plain | None:
+    return None if data is None else columns.one_hot(data)

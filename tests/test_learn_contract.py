@@ -1,0 +1,144 @@
+"""Joint estimators keep scikit-learn's contract, and refuse what does not fit with a sentence."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from learn_kit import divided, runner, sample
+from moiety.errors import DataError, UsageError
+from moiety.function.runner import Owned, Secret
+from moiety.learn.linear import LinearRegression
+from moiety.learn.logistic import LogisticRegression
+from moiety.learn.partition import Horizontal, Vertical
+
+CLASSIFIERS = {
+    "logistic": LogisticRegression(runner("clear"), max_iter=3),
+    "logistic, sgd": LogisticRegression(runner("clear"), solver="sgd", batch_size=40, max_iter=2),
+}
+ESTIMATORS = {
+    **CLASSIFIERS,
+    "linear": LinearRegression(runner("clear"), bounds=(-1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_hyperparameters_are_stored_as_given_and_nothing_else_is_done(name):
+    model = ESTIMATORS[name]
+    parameters = model.get_params()
+    assert all(getattr(model, key) is value for key, value in parameters.items())
+    again = clone(model).set_params(**parameters)
+    assert again.get_params() == parameters and vars(again).keys() == parameters.keys()
+    assert type(model)().runner is None
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_without_a_runner_or_before_fit_it_says_what_to_do(name):
+    X, y = sample(40)
+    with pytest.raises(UsageError, match="not fitted"):
+        clone(ESTIMATORS[name]).predict(X)
+    with pytest.raises(UsageError, match="no runner") as caught:
+        clone(ESTIMATORS[name]).set_params(runner=None).fit(X, y)
+    assert "Twin" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_fit_gives_the_estimator_with_attributes_that_end_in_an_underscore(name):
+    X, y = sample(120)
+    model = clone(ESTIMATORS[name])
+    assert model.fit(X, y) is model and model.n_features_in_ == 5
+    learned = set(vars(model)) - set(model.get_params())
+    assert learned and all(attribute.endswith("_") for attribute in learned)
+    assert isinstance(model.score(X, y), float)
+    assert model.predict(X).shape == y.shape
+    with pytest.raises(DataError, match="expecting 5 features"):
+        model.predict(X[:, :3])
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifiers_agree_with_themselves(name):
+    X, y = sample(120)
+    model = clone(CLASSIFIERS[name]).fit(X, y)
+    assert model.classes_.tolist() == [0, 1]
+    event = model.predict_proba(X)[:, 1]
+    assert np.array_equal(model.predict(X), model.classes_[(event > 0.5).astype(int)])
+    assert np.allclose(np.log(event / (1 - event)), model.decision_function(X))
+    assert model.score(X, y) == (model.predict(X) == y).mean()
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_it_is_one_step_of_a_pipeline(name):
+    X, y = sample(150)
+    pipeline = make_pipeline(StandardScaler(), clone(ESTIMATORS[name]))
+    assert np.isfinite(cross_val_score(pipeline, X, y, cv=3)).all()
+
+
+def test_a_search_tries_hyperparameters():
+    X, y = sample(150)
+    search = GridSearchCV(CLASSIFIERS["logistic"], {"C": [0.01, 1.0]}, cv=2).fit(X, y)
+    assert search.best_params_["C"] in (0.01, 1.0)
+
+
+def test_parts_of_several_owners_are_cross_validated_too():
+    X, y = sample(150)
+    table = Vertical(bank=X[:, :2], payco=X[:, 2:])
+    both = [cross_val_score(CLASSIFIERS["logistic"], one, y, cv=3) for one in (table, X)]
+    assert np.array_equal(*both)
+
+
+def test_what_is_kept_is_not_shown():
+    X, y = sample(60)
+    model = LogisticRegression(runner(), max_iter=2).fit(*divided("vertical", X, y))
+    assert isinstance(model.coef_, Secret) and model.coef_.shape == (5,)
+    word = str(model.weights_.parts[0][0])
+    shown = f"{model!r} {model.coef_!r} {model.intercept_!r} {divided('vertical', X, y)[0]!r}"
+    assert word not in shown and str(X[0, 0])[:6] not in shown
+
+
+HOSTILE = {
+    "one dimension": (lambda X, y: (X[:, 0], y), "2D array"),
+    "too few labels": (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+    "three classes": (lambda X, y: (X, y + (X[:, 0] > 0)), "Unknown label type"),
+    "a missing value": (lambda X, y: (np.where(X > 1, np.nan, X), y), "not finite"),
+    "texts": (lambda X, y: (np.full(X.shape, "secret"), y), "not all numbers"),
+    "a stranger": (lambda X, y: (Vertical(stranger=X), y), "none of the parties"),
+    "labels elsewhere": (lambda X, y: (Horizontal(bank=X), y), "inconsistent"),
+    "a stranger's labels": (lambda X, y: (X, Owned.of("me", y)), "none of the parties"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("kind", ["clear", "twin"])
+def test_what_does_not_fit_is_refused(name, kind):
+    change, match = HOSTILE[name]
+    with pytest.raises(UsageError, match=match) as caught:
+        LogisticRegression(runner(kind)).fit(*change(*sample(60)))
+    assert "secret" not in str(caught.value)
+
+
+def test_parts_that_do_not_fit_each_other_are_refused():
+    X, _ = sample(60)
+    with pytest.raises(DataError, match="do not fit"):
+        Vertical(bank=X, payco=X[:30])
+    with pytest.raises(DataError, match="do not fit"):
+        Horizontal(bank=X, payco=X[:, :2])
+    with pytest.raises(UsageError, match="nobody"):
+        Vertical()
+    with pytest.raises(UsageError, match="belongs to payco"):
+        Vertical(bank=Owned.of("payco", X))
+
+
+def test_the_receiver_must_compute():
+    X, y = sample(60)
+    model = LogisticRegression(runner("clear"), max_iter=2, receiver="union").fit(X, y)
+    with pytest.raises(UsageError, match="union"):
+        model.predict(X)
+
+
+def test_a_score_needs_labels():
+    X, y = sample(60)
+    model = LogisticRegression(runner("clear"), max_iter=2).fit(X, y)
+    with pytest.raises(UsageError, match="all labels"):
+        model.score(X, Owned("payco", y.shape))
