@@ -15,10 +15,10 @@ from multiprocessing import get_context
 
 from machine import facts, pin
 
+from moiety._core import Tally
 from moiety.wire.certificates import fingerprint, make_credentials
 from moiety.wire.plain import insecure_channel
 from moiety.wire.tls import connect, listen
-from moiety.wire.totals import Tally
 
 SIZES = (64, 1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 24, 1 << 26)
 BUDGET, FEWEST, MOST = 1 << 29, 15, 5000

@@ -6,6 +6,7 @@
 
 mod comparison;
 mod part;
+mod tally;
 mod ticks;
 
 use std::sync::LazyLock;
@@ -186,6 +187,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::part::Dealt;
+    #[pymodule_export]
+    use super::tally::Tally;
     #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_owned, deal_products, deal_wraps, encode_words, mask_tops, mask_words,

@@ -8,14 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from moiety.errors import PeerLost
-from moiety.wire.frame import LONGEST_REASON, Kind, Wanted
-from moiety.wire.line import Line, Payload
+from moiety.wire.frame import LONGEST_REASON, Kind, Payload, Wanted
+from moiety.wire.line import Line
 from moiety.wire.peer import Peer
 from moiety.wire.totals import Totals
 from moiety.wire.transport import Transport
 from moiety.wire.watch import Watch
 
-GREETING = b"moiety 1"
+GREETING = b"moiety 2"
 LAST_WORDS = 1.0
 GREETING_TIME = 10.0
 """Seconds for the greeting in all: a stranger cannot hold a door open with heartbeats."""
@@ -68,12 +68,12 @@ class Channel:
 
     @property
     def sent_hash(self) -> bytes:
-        """SHA-256 of all frames sent; equals the peer's `received_hash`."""
+        """BLAKE3 of all frames sent; equals the peer's `received_hash`."""
         return self._line.writer.tally.hash
 
     @property
     def received_hash(self) -> bytes:
-        """SHA-256 of all frames received; equals the peer's `sent_hash`."""
+        """BLAKE3 of all frames received; equals the peer's `sent_hash`."""
         return self._line.reader.tally.hash
 
     def export(self, label: str, context: bytes, length: int = 32) -> bytes:
