@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moiety.errors import InternalError, PeerError, PeerLost, PeerMisbehaved
 from moiety.wire.channel import Channel
-from moiety.wire.frame import Kind, Wanted
+from moiety.wire.frame import Kind
 from moiety.wire.peer import Peer
 from moiety.wire.plain import pair
 from moiety.wire.reader import READ_AHEAD, Reader
@@ -93,7 +93,7 @@ def test_frames_arrive_in_any_pieces():
         reader.room()[: len(piece)] = piece
         reader.filled(len(piece))
         at += len(piece)
-        while (payload := reader.next(Wanted(Kind.TICK, 0, 40))) is not None:
+        while (payload := reader.next((Kind.TICK, 0, 40))) is not None:
             got.append(payload)
     assert got == [bytes([n]) * n for n in range(40)]
     assert reader.tally.hash == blake3(stream)

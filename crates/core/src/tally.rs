@@ -18,10 +18,7 @@ impl Tally {
     /// The tally of nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            hasher: blake3::Hasher::new(),
-            pending: Zeroizing::new(Vec::with_capacity(BLOCK)),
-        }
+        Self { hasher: blake3::Hasher::new(), pending: Zeroizing::new(Vec::with_capacity(BLOCK)) }
     }
 
     /// Appends `data`. A small piece costs a copy: it waits until a whole block can be hashed.

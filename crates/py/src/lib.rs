@@ -6,8 +6,8 @@
 
 mod comparison;
 mod part;
-mod tally;
 mod ticks;
+mod wire;
 
 use std::sync::LazyLock;
 
@@ -188,12 +188,12 @@ mod _core {
     #[pymodule_export]
     use super::part::Dealt;
     #[pymodule_export]
-    use super::tally::Tally;
-    #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_owned, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
         multiply_words, opened_words, truncate_words, unmask_bits,
     };
+    #[pymodule_export]
+    use super::wire::{Tally, blank};
     #[pymodule_export]
     use super::{PsiKey, cpu_features, matmul_u64, pack_words, stream, unpack_words};
 }

@@ -10,7 +10,7 @@ find a faulty peer, and one whose idea of the conversation differs from ours.
 
 from enum import IntEnum
 from struct import Struct
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 Payload: TypeAlias = bytes | bytearray | memoryview
 
@@ -42,13 +42,8 @@ class Kind(IntEnum):
 KINDS = {int(kind): kind for kind in Kind}
 FIRST_COUNTED: Final = int(Kind.HELLO)
 
-
-class Wanted(NamedTuple):
-    """The frame that is due: its kind, and bounds on the length of its payload in bytes."""
-
-    kind: Kind
-    least: int
-    most: int
+Wanted: TypeAlias = tuple[Kind, int, int]
+"""The frame that is due: its kind, and the least and the most bytes that its payload may have."""
 
 
 def readable(reason: bytes | bytearray) -> str:

@@ -44,15 +44,13 @@ class Line:
 
     def complete(self, wanted: Wanted | None) -> bytes:
         """Moves bytes both ways until nothing is left to send and the wanted payload is here."""
-        payload = b"" if wanted is None else None
-        began = time.monotonic()
+        payload, frames, began = None, self.writer.frames, math.inf
         while True:
-            if payload is None:
-                payload = self._move(wanted)
-            else:
-                self._move(None)
-            if payload is not None and not self.writer.busy:
-                return payload
+            got = self._move(wanted if payload is None else None)
+            payload = got if payload is None else payload
+            if not frames and (payload is not None or wanted is None):
+                return payload or b""
+            began = min(began, time.monotonic())
             self._wait(began)
 
     def interject(self, kind: Kind, payload: bytes) -> bool:
@@ -114,7 +112,7 @@ class Line:
             if self._closed:
                 raise InternalError(f"the channel to {self._peer.name} is used after its end")
             try:
-                if self.writer.busy and time.monotonic() - self._heard > STALE:
+                if self.writer.frames and time.monotonic() - self._heard > STALE:
                     while self._receive():
                         self.reader.next(None)
                 return self._alternate(wanted)
@@ -124,25 +122,24 @@ class Line:
 
     def _alternate(self, wanted: Wanted | None) -> bytes | None:
         """Sends a piece and reads a piece in turn, as long as either goes on."""
-        payload = None
+        frames, payload = self.writer.frames, None
         while True:
-            sent = self.writer.busy and self._send()
-            busy, came = self.writer.busy, False
-            if payload is None and (wanted is not None or busy):
+            moving = bool(frames and self._send() and frames)
+            if payload is None and (wanted or frames):
                 payload = self.reader.next(wanted)
-                came = payload is None and self._receive()
-            if not came and not (sent and busy):
+                if payload is None and self._receive():
+                    continue
+            if not moving:
                 return payload
 
     def _flush(self) -> bool:
         """Sends what the system takes; whether that is all."""
-        while self.writer.busy:
-            if not self._send():
-                return False
-        return True
+        while self.writer.frames and self._send():
+            pass
+        return not self.writer.frames
 
-    def _send(self) -> bool:
-        """Sends a piece; False when the system takes nothing."""
+    def _send(self) -> int:
+        """Sends a piece; how many bytes of it the system has taken."""
         taken = self.writer.advance(self._transport.send)
         if taken:
             self.spoke = time.monotonic()
@@ -170,7 +167,7 @@ class Line:
             raise self._peer.lost(f"has been silent for {silence:g} s")
         if self.until <= now:
             raise self._peer.lost("took too long")
-        events = (select.POLLIN if listening else 0) | (select.POLLOUT if self.writer.busy else 0)
+        events = (select.POLLIN if listening else 0) | (select.POLLOUT if self.writer.frames else 0)
         self._lookout.wait(events, min(patience, self.until - now))
 
     def _loss(self, what: str) -> PeerLost:

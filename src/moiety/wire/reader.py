@@ -1,9 +1,11 @@
 """Bytes in, frames out."""
 
 from io import BytesIO
-from typing import NamedTuple
+from struct import Struct
+from typing import TypeAlias
 
-from moiety._core import Tally
+from moiety._core import Tally, blank
+from moiety.errors import PeerMisbehaved
 from moiety.wire.frame import (
     FIRST_COUNTED,
     HEADER,
@@ -19,12 +21,11 @@ from moiety.wire.peer import Peer
 
 CHUNK = 1 << 16
 READ_AHEAD = 1 << 20
+PACKED = Struct(f"{HEADER.size}s")
 
 
-class _Header(NamedTuple):
-    kind: Kind
-    length: int
-    packed: bytes
+_Header: TypeAlias = tuple[Kind, int, bytes]
+"""Kind, length of the payload, and the 16 bytes themselves."""
 
 
 class Reader:
@@ -84,10 +85,13 @@ class Reader:
         Raises PeerLost with the reason when an ABORT comes first, PeerMisbehaved for any frame that
         is not the wanted one; its payload is not even read. With None: only looks for ABORT.
         """
-        header = self._header or self._next_header()
+        header = self._header
+        if header is None and self._end - self._begin >= HEADER.size:
+            header = self._next_header()
         if header is None or wanted is None:
             return None
-        if header.kind is not wanted.kind or not wanted.least <= header.length <= wanted.most:
+        kind, least, most = wanted
+        if header[0] is not kind or not least <= header[1] <= most:
             raise self._unwanted(header, wanted)
         return self._take(header) if self._body is None else self._finish(self._body)
 
@@ -95,7 +99,7 @@ class Reader:
         """What a peer that is gone had left to say: the reason of an ABORT, or whether a DONE."""
         at, end = self._begin, self._end
         if self._header and not self._body:
-            at += self._header.length
+            at += self._header[1]
         while end >= at + HEADER.size:
             kind, _, _, length, _ = HEADER.unpack_from(self._stage, at)
             at += HEADER.size + length
@@ -103,25 +107,25 @@ class Reader:
                 return readable(bytes(self._stage[at - length : at][:LONGEST_REASON]))
             if kind == Kind.DONE:
                 return True
-        return self._header is not None and self._header.kind is Kind.DONE
+        return self._header is not None and self._header[0] is Kind.DONE
 
     def _next_header(self) -> _Header | None:
         """The header of the frame whose payload is next, past all heartbeats."""
-        while self._header is None and self._end - self._begin >= HEADER.size:
-            header = self._parse()
+        while self._end - self._begin >= HEADER.size:
+            kind, length, _ = header = self._parse()
             begin = self._begin + HEADER.size
-            if header.kind is Kind.ABORT:
-                if self._end < begin + header.length:
+            if kind is Kind.ABORT:
+                if self._end < begin + length:
                     return None
-                reason = bytes(self._stage[begin : begin + header.length])
-                raise self._peer.stopped(readable(reason))
-            if header.kind is not Kind.HEARTBEAT:
-                self._header = header
+                raise self._peer.stopped(readable(bytes(self._stage[begin : begin + length])))
             self._begin = begin
-        return self._header
+            if kind is not Kind.HEARTBEAT:
+                self._header = header
+                return header
+        return None
 
     def _parse(self) -> _Header:
-        packed = bytes(self._stage[self._begin : self._begin + HEADER.size])
+        (packed,) = PACKED.unpack_from(self._stage, self._begin)
         number, flags, reserved, length, sequence = HEADER.unpack(packed)
         kind = KINDS.get(number)
         if kind is None or flags or reserved:
@@ -133,12 +137,13 @@ class Reader:
             )
         if number < FIRST_COUNTED and length > _longest(kind):
             raise self._peer.misbehaved(f"sent {kind.name} with {length} bytes")
-        return _Header(kind, length, packed)
+        return kind, length, packed
 
     def _take(self, header: _Header) -> bytes | None:
         """The payload when all of it is staged; else its start goes to where the rest will."""
-        begin, end = self._begin, self._begin + header.length
-        tally = self.tally if header.kind >= FIRST_COUNTED else None
+        kind, length, packed = header
+        begin, end = self._begin, self._begin + length
+        tally = self.tally if kind >= FIRST_COUNTED else None
         if end > self._end:
             self._body = _Body(header, self._stage[begin : self._end], tally)
             self._begin = self._end
@@ -146,7 +151,7 @@ class Reader:
         payload = bytes(self._stage[begin:end])
         self._begin, self._header = end, None
         if tally is not None:
-            tally.add(header.packed, payload)
+            tally.add(packed, payload)
         return payload
 
     def _finish(self, body: "_Body") -> bytes | None:
@@ -155,26 +160,25 @@ class Reader:
         self._body = self._header = None
         return body.payload()
 
-    def _unwanted(self, header: _Header, wanted: Wanted) -> Exception:
-        if header.kind is not wanted.kind:
-            return self._peer.misbehaved(f"sent {header.kind.name} where {wanted.kind.name} is due")
-        bound = "exactly" if wanted.least == wanted.most else "at most"
-        return self._peer.misbehaved(
-            f"sent {header.kind.name} of {header.length} bytes, not of {bound} {wanted.most},"
-        )
+    def _unwanted(self, header: _Header, wanted: Wanted) -> PeerMisbehaved:
+        (kind, length, _), (due, least, most) = header, wanted
+        if kind is not due:
+            return self._peer.misbehaved(f"sent {kind.name} where {due.name} is due")
+        bound = "exactly" if least == most else "at most"
+        return self._peer.misbehaved(f"sent {kind.name} of {length} bytes, not of {bound} {most},")
 
 
 class _Body:
     """A payload that is received in place, and hashed as it comes."""
 
     def __init__(self, header: _Header, start: memoryview, tally: Tally | None) -> None:
-        self._bytes = BytesIO(bytes(header.length))
+        self._bytes = BytesIO(blank(header[1]))
         self._view = self._bytes.getbuffer()
         self._tally = tally
         self._view[: len(start)] = start
-        self.missing = header.length - len(start)
+        self.missing = header[1] - len(start)
         if tally is not None:
-            tally.add(header.packed, start)
+            tally.add(header[2], start)
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
