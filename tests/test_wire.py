@@ -1,6 +1,5 @@
 """Frames, channels and the watch, without TLS: the same code that runs over TLS."""
 
-import hashlib
 import secrets
 import socket
 import time
@@ -12,12 +11,14 @@ from hypothesis import strategies as st
 
 from moiety.errors import InternalError, PeerError, PeerLost, PeerMisbehaved
 from moiety.wire.channel import Channel
-from moiety.wire.frame import READ_AHEAD, Kind, Reader, Wanted
+from moiety.wire.frame import Kind
 from moiety.wire.peer import Peer
 from moiety.wire.plain import pair
+from moiety.wire.reader import READ_AHEAD, Reader
 from moiety.wire.totals import Totals
 from moiety.wire.transport import InsecureTransport
 from wire_kit import (
+    blake3,
     both,
     frame,
     hostile,  # noqa: F401 - fixtures
@@ -70,7 +71,7 @@ def test_a_frame_on_the_wire_is_known(hostile):
     assert sent.hex() == "10000000" + "03000000" + "0" * 16 + "616263" + (
         "19000000" + "00000000" + "01" + "0" * 14
     )
-    assert channel.sent_hash == hashlib.sha256(sent).digest()
+    assert channel.sent_hash == blake3(sent)
 
 
 def test_a_wide_array_is_sent_as_its_bytes():
@@ -88,13 +89,14 @@ def test_frames_arrive_in_any_pieces():
     got = []
     at = 0
     while at < len(stream):
-        piece = stream[at : at + min(7, reader.appetite)]
-        reader.feed(piece)
+        piece = stream[at : at + min(7, len(reader.room()))]
+        reader.room()[: len(piece)] = piece
+        reader.filled(len(piece))
         at += len(piece)
-        while (payload := reader.next(Wanted(Kind.TICK, 0, 40))) is not None:
+        while (payload := reader.next((Kind.TICK, 0, 40))) is not None:
             got.append(payload)
     assert got == [bytes([n]) * n for n in range(40)]
-    assert reader.tally.hash == hashlib.sha256(stream).digest()
+    assert reader.tally.hash == blake3(stream)
 
 
 def test_two_senders_need_no_reader_up_to_the_read_ahead():
@@ -216,7 +218,7 @@ def test_what_nobody_asked_for_is_not_hoarded(hostile):
 
     def check():
         time.sleep(0.3)
-        held = len(channel._line.reader._raw)
+        held = channel._line.reader.held
         far.shutdown(socket.SHUT_RDWR)
         return held
 

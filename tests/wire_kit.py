@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from moiety._core import Tally
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 from moiety.wire.plain import insecure_channel
@@ -25,6 +26,12 @@ def tcp_pair():
         near = socket.create_connection(server.getsockname())
         far, _ = server.accept()
     return insecure_channel(near, "lender", "payco"), insecure_channel(far, "payco", "lender")
+
+
+def blake3(data):
+    tally = Tally()
+    tally.add(b"", data)
+    return tally.hash
 
 
 def frame(kind=Kind.TICK, payload=b"", sequence=0, *, flags=0, reserved=0, length=None):

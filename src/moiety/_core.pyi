@@ -10,6 +10,7 @@ from typing import TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
+_Buffer: TypeAlias = bytes | bytearray | memoryview
 _Words: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
 _Bits: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
 _Rows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint64]]
@@ -171,8 +172,38 @@ def cpu_features() -> dict[str, str]:
     """The code path of `matmul`, `stream` and `curve` on this processor.
 
     With MOIETY_PORTABLE=1 in the environment, the first two use no vector code of ours; results are
-    the same. The crates `aes` and `curve25519-dalek` choose for themselves in either case.
+    the same. The crates `aes`, `blake3` and `curve25519-dalek` choose for themselves either way.
     """
+
+@final
+class Tally:
+    """One direction of a conversation: counted, and hashed by BLAKE3, frame by frame.
+
+    The hash is over headers and payloads, so it fixes where each message ends. What is hashed may
+    be any contiguous bytes; nobody may write to them meanwhile.
+    """
+
+    def __new__(cls) -> Tally: ...
+    def add(self, header: bytes, payload: _Buffer) -> None:
+        """Counts a message and hashes it, or its beginning."""
+
+    def extend(self, piece: _Buffer) -> None:
+        """Hashes more of the last message's payload."""
+
+    @property
+    def messages(self) -> int:
+        """How many messages."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes of payload."""
+
+    @property
+    def hash(self) -> bytes:
+        """BLAKE3 of all frames so far, 32 bytes; more may follow."""
+
+def blank(length: int) -> bytes:
+    """New bytes that hold whatever their memory held: for one owner, to overwrite them at once."""
 
 @final
 class PsiKey:

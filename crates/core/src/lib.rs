@@ -18,6 +18,7 @@ pub mod prg;
 pub mod products;
 pub mod ring;
 mod simd;
+pub mod tally;
 pub mod tree;
 pub mod truncation;
 

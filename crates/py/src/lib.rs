@@ -7,6 +7,7 @@
 mod comparison;
 mod part;
 mod ticks;
+mod wire;
 
 use std::sync::LazyLock;
 
@@ -191,6 +192,8 @@ mod _core {
         deal_bit_words, deal_masked, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
         multiply_words, opened_words, truncate_words, unmask_bits,
     };
+    #[pymodule_export]
+    use super::wire::{Tally, blank};
     #[pymodule_export]
     use super::{PsiKey, cpu_features, matmul_u64, pack_words, stream, unpack_words};
 }

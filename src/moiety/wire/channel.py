@@ -8,14 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from moiety.errors import PeerLost
-from moiety.wire.frame import LONGEST_REASON, Kind, Wanted
-from moiety.wire.line import Line, Payload
+from moiety.wire.frame import LONGEST_REASON, Kind, Payload
+from moiety.wire.line import Line
 from moiety.wire.peer import Peer
 from moiety.wire.totals import Totals
 from moiety.wire.transport import Transport
 from moiety.wire.watch import Watch
 
-GREETING = b"moiety 1"
+GREETING = b"moiety 2"
 LAST_WORDS = 1.0
 GREETING_TIME = 10.0
 """Seconds for the greeting in all: a stranger cannot hold a door open with heartbeats."""
@@ -64,16 +64,16 @@ class Channel:
     def totals(self) -> Totals:
         """Messages and payload bytes of the conversation so far."""
         sent, received = self._line.writer.tally, self._line.reader.tally
-        return Totals(sent.messages, sent.bytes, received.messages, received.bytes)
+        return Totals(sent.messages, sent.size, received.messages, received.size)
 
     @property
     def sent_hash(self) -> bytes:
-        """SHA-256 of all frames sent; equals the peer's `received_hash`."""
+        """BLAKE3 of all frames sent; equals the peer's `received_hash`."""
         return self._line.writer.tally.hash
 
     @property
     def received_hash(self) -> bytes:
-        """SHA-256 of all frames received; equals the peer's `sent_hash`."""
+        """BLAKE3 of all frames received; equals the peer's `sent_hash`."""
         return self._line.reader.tally.hash
 
     def export(self, label: str, context: bytes, length: int = 32) -> bytes:
@@ -98,12 +98,12 @@ class Channel:
 
     def receive(self, kind: Kind, limit: int) -> bytes:
         """The payload of the next message, which must be of `kind` and at most `limit` bytes."""
-        return self._line.complete(Wanted(kind, 0, limit))
+        return self._line.complete((kind, 0, limit))
 
     def exchange(self, payload: Payload, expect: int) -> bytes:
         """Sends one TICK and receives one of exactly `expect` bytes, both at the same time."""
         self._line.post(Kind.TICK, payload)
-        return self._line.complete(Wanted(Kind.TICK, expect, expect))
+        return self._line.complete((Kind.TICK, expect, expect))
 
     def rename(self, name: str) -> None:
         """Calls the peer by the name that its certificate proves."""
@@ -114,7 +114,7 @@ class Channel:
         self.step = "the greeting"
         self._line.until = time.monotonic() + GREETING_TIME
         self._line.post(Kind.WELCOME, GREETING)
-        if self._line.complete(Wanted(Kind.WELCOME, 0, 64)) != GREETING:
+        if self._line.complete((Kind.WELCOME, 0, 64)) != GREETING:
             raise self._peer.misbehaved("speaks another version of this protocol")
         self._line.until = math.inf
         self.step = "the job"
@@ -136,7 +136,7 @@ class Channel:
 
     def await_done(self) -> None:
         """Waits until the peer says so too, compares hashes and closes."""
-        theirs = self._line.complete(Wanted(Kind.DONE, 64, 64))
+        theirs = self._line.complete((Kind.DONE, 64, 64))
         self.close()
         if not hmac.compare_digest(theirs, self.received_hash + self.sent_hash):
             raise self._peer.misbehaved("counts another conversation than ours")

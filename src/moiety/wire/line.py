@@ -4,19 +4,16 @@ import math
 import select
 import threading
 import time
-from collections import deque
 from contextlib import suppress
-from typing import TypeAlias
 
 from moiety.errors import InternalError, PeerLost
-from moiety.wire.frame import CHUNK, FIRST_COUNTED, Kind, Reader, Wanted, Writer
+from moiety.wire.frame import PIECE, Kind, Payload, Wanted
 from moiety.wire.peer import Peer
+from moiety.wire.reader import Reader
 from moiety.wire.transport import Transport
-from moiety.wire.watch import Watch
+from moiety.wire.watch import Lookout, Watch
+from moiety.wire.writer import Writer
 
-Payload: TypeAlias = bytes | bytearray | memoryview
-
-RECORD = 1 << 14
 STALE = 0.5
 
 
@@ -30,8 +27,8 @@ class Line:
         self._transport = transport
         self._peer = peer
         self._watch = watch
+        self._lookout = Lookout(watch, transport.fileno())
         self._lock = threading.Lock()
-        self._outbox: deque[memoryview] = deque()
         self._closed = False
         self.until = math.inf
         """When all waiting ends, by the monotonic clock, whatever the peer sends."""
@@ -41,27 +38,20 @@ class Line:
         return -1 if self._closed else self._transport.fileno()
 
     def post(self, kind: Kind, payload: Payload) -> None:
-        """Puts a frame on its way, and hashes it while the peer already reads."""
-        view = memoryview(payload)
-        view = view.cast("B") if view.nbytes else memoryview(b"")
+        """Queues a frame, which `complete` sends."""
         with self._lock:
-            header = self._enqueue(kind, view)
-        self._move(None)
-        if kind >= FIRST_COUNTED:
-            self.writer.tally.add(header, view)
+            self.writer.post(kind, payload)
 
     def complete(self, wanted: Wanted | None) -> bytes:
         """Moves bytes both ways until nothing is left to send and the wanted payload is here."""
-        payload = b"" if wanted is None else None
-        began = time.monotonic()
+        payload, frames, began = None, self.writer.frames, math.inf
         while True:
-            if payload is None:
-                flushed, payload = self._move(wanted)
-            else:
-                flushed, _ = self._move(None)
-            if flushed and payload is not None:
-                return payload
-            self._wait(flushed, began)
+            got = self._move(wanted if payload is None else None)
+            payload = got if payload is None else payload
+            if not frames and (payload is not None or wanted is None):
+                return payload or b""
+            began = min(began, time.monotonic())
+            self._wait(began)
 
     def interject(self, kind: Kind, payload: bytes) -> bool:
         """Sends a frame of the connection's own; False while another frame is half sent."""
@@ -70,7 +60,7 @@ class Line:
                 return True
             free = self._flush()
             if free:
-                self._enqueue(kind, memoryview(payload))
+                self.writer.post(kind, payload)
                 self._flush()
             return free
 
@@ -92,17 +82,17 @@ class Line:
 
     def linger(self, until: float) -> None:
         """Reads on until the peer closes, lest the system drops our last words with the rest."""
-        poller = select.poll()
+        poller, unread = select.poll(), memoryview(bytearray(PIECE))
         with self._lock:
             if self._closed:
                 return
             self._transport.end()
             poller.register(self._transport.fileno(), select.POLLIN)
             while (patience := until - time.monotonic()) > 0:
-                data = self._transport.receive(CHUNK)
-                if data == b"":
+                count = self._transport.receive(unread)
+                if count == 0:
                     return
-                if data is None:
+                if count is None:
                     poller.poll(1000 * patience)
 
     def close(self) -> None:
@@ -112,17 +102,8 @@ class Line:
                 self._closed = True
                 self._transport.close()
 
-    def _enqueue(self, kind: Kind, payload: memoryview) -> bytes:
-        """The header's bytes; header and the payload's start share a TLS record."""
-        header = self.writer.header(kind, len(payload))
-        first = RECORD - len(header)
-        self._outbox.append(memoryview(header + payload[:first]))
-        if len(payload) > first:
-            self._outbox.append(payload[first:])
-        return header
-
-    def _move(self, wanted: Wanted | None) -> tuple[bool, bytes | None]:
-        """Sends and reads without waiting; whether all is sent, and the wanted payload if here.
+    def _move(self, wanted: Wanted | None) -> bytes | None:
+        """Sends and reads without waiting; the wanted payload if it is here.
 
         Reads first when nothing was heard for a while: a write to a closed connection fails, and
         OpenSSL then no longer gives out what was received, such as the reason for closing.
@@ -131,59 +112,67 @@ class Line:
             if self._closed:
                 raise InternalError(f"the channel to {self._peer.name} is used after its end")
             try:
-                if self._outbox and time.monotonic() - self._heard > STALE:
-                    self._read(None)
-                flushed = self._flush()
-                return flushed, self._read(wanted) if wanted or not flushed else None
+                if self.writer.frames and time.monotonic() - self._heard > STALE:
+                    while self._receive():
+                        self.reader.next(None)
+                return self._alternate(wanted)
             except ConnectionError as error:
                 midway = " in the middle of a frame" if wanted and self.reader.midway else ""
                 raise self._loss(f"{error}{midway}") from None
 
+    def _alternate(self, wanted: Wanted | None) -> bytes | None:
+        """Sends a piece and reads a piece in turn, as long as either goes on."""
+        frames, payload = self.writer.frames, None
+        while True:
+            moving = bool(frames and self._send() and frames)
+            if payload is None and (wanted or frames):
+                payload = self.reader.next(wanted)
+                if payload is None and self._receive():
+                    continue
+            if not moving:
+                return payload
+
     def _flush(self) -> bool:
         """Sends what the system takes; whether that is all."""
-        while self._outbox:
-            head = self._outbox[0]
-            taken = self._transport.send(head)
-            if not taken:
-                return False
+        while self.writer.frames and self._send():
+            pass
+        return not self.writer.frames
+
+    def _send(self) -> int:
+        """Sends a piece; how many bytes of it the system has taken."""
+        taken = self.writer.advance(self._transport.send)
+        if taken:
             self.spoke = time.monotonic()
-            if taken == len(head):
-                self._outbox.popleft()
-            else:
-                self._outbox[0] = head[taken:]
+        return taken
+
+    def _receive(self) -> bool:
+        """Reads a piece; False when there is none, or too much that nobody has asked for."""
+        if self.reader.sated:
+            return False
+        count = self._transport.receive(self.reader.room())
+        if count is None:
+            return False
+        if count == 0:
+            raise ConnectionError("closed the connection")
+        self.reader.filled(count)
+        self._heard = time.monotonic()
         return True
 
-    def _read(self, wanted: Wanted | None) -> bytes | None:
-        """The wanted payload, or None when the system has no more bytes of it yet."""
-        while (payload := self.reader.next(wanted)) is None:
-            appetite = self.reader.appetite
-            data = self._transport.receive(appetite) if appetite else None
-            if data is None:
-                break
-            if not data:
-                raise ConnectionError("closed the connection")
-            self.reader.feed(data)
-            self._heard = time.monotonic()
-        return payload
-
-    def _wait(self, flushed: bool, began: float) -> None:
+    def _wait(self, began: float) -> None:
         """Sleeps until bytes can move; a peer that is not read cannot be called silent."""
-        listening = self.reader.appetite > 0
+        now, listening = time.monotonic(), not self.reader.sated
         silence = self._watch.silence
-        patience = max(self._heard, began) + silence - time.monotonic() if listening else silence
+        patience = max(self._heard, began) + silence - now if listening else silence
         if patience <= 0:
             raise self._peer.lost(f"has been silent for {silence:g} s")
-        if (left := self.until - time.monotonic()) <= 0:
+        if self.until <= now:
             raise self._peer.lost("took too long")
-        patience = min(patience, left)
-        events = (select.POLLIN if listening else 0) | (0 if flushed else select.POLLOUT)
-        self._watch.wait(self._transport.fileno(), events, patience)
+        events = (select.POLLIN if listening else 0) | (select.POLLOUT if self.writer.frames else 0)
+        self._lookout.wait(events, min(patience, self.until - now))
 
     def _loss(self, what: str) -> PeerLost:
         with suppress(ConnectionError):
-            while (appetite := self.reader.appetite) and (
-                data := self._transport.receive(appetite)
-            ):
-                self.reader.feed(data)
+            while self._receive():
+                pass
         reason = self.reader.farewell()
         return self._peer.stopped(reason) if isinstance(reason, str) else self._peer.lost(what)

@@ -12,8 +12,14 @@ from OpenSSL import SSL
 
 from moiety.errors import ConfigError
 from moiety.wire.certificates import Credentials
+from moiety.wire.frame import Payload
 from moiety.wire.transport import broken
 from moiety.wire.watch import Watch
+
+RECORD = 1 << 14
+"""The most bytes of one TLS record."""
+PARTIAL_WRITE = 1
+"""SSL_MODE_ENABLE_PARTIAL_WRITE: to return after each record."""
 
 
 def context(credentials: Credentials) -> SSL.Context:
@@ -26,6 +32,7 @@ def context(credentials: Credentials) -> SSL.Context:
     made.set_min_proto_version(SSL.TLS1_3_VERSION)
     made.set_max_proto_version(SSL.TLS1_3_VERSION)
     made.set_options(SSL.OP_NO_TICKET)
+    made.clear_mode(PARTIAL_WRITE)
     made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
     try:
@@ -52,8 +59,12 @@ class TlsTransport:
         """The descriptor to poll."""
         return self._socket.fileno()
 
-    def send(self, data: memoryview) -> int:
-        """How many bytes of `data` were taken, at most one record; 0 when it must wait."""
+    def send(self, header: bytes, payload: Payload) -> int:
+        """How many bytes of both, one after the other, were taken; 0 when it must wait.
+
+        A header shares its record with the start of the payload.
+        """
+        data = header + payload[: RECORD - len(header)] if header else payload
         try:
             return self._session.send(data)
         except (SSL.WantWriteError, SSL.WantReadError):
@@ -61,16 +72,22 @@ class TlsTransport:
         except SSL.Error as error:
             raise failed(error) from None
 
-    def receive(self, most: int) -> bytes | None:
-        """1 to `most` bytes; None when it must wait, empty when the peer has closed."""
+    def receive(self, room: memoryview) -> int | None:
+        """How many bytes are in `room` now; None when it must wait, 0 when the peer has closed."""
+        count = 0
         try:
-            return self._session.recv(most)
+            while count < len(room):
+                came = self._session.recv_into(room[count : count + RECORD])
+                count += came
+                if came < RECORD:
+                    break
         except (SSL.WantReadError, SSL.WantWriteError):
-            return None
+            return count or None
         except SSL.ZeroReturnError:
-            return b""
+            return count
         except SSL.Error as error:
             raise failed(error) from None
+        return count
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
         """Bytes that both ends of this session derive, and nobody else can (RFC 8446 §7.5)."""

@@ -6,6 +6,11 @@ import socket
 from contextlib import suppress
 from typing import Protocol
 
+from moiety.wire.frame import Payload
+
+JOINED = 1 << 12
+"""The most bytes of a payload that are copied behind its header, rather than gathered."""
+
 
 class Transport(Protocol):
     """A non-blocking stream of bytes to one peer. ConnectionError when it breaks."""
@@ -17,12 +22,15 @@ class Transport(Protocol):
         """The descriptor to poll."""
         ...
 
-    def send(self, data: memoryview) -> int:
-        """How many bytes of `data` were taken; 0 when it must wait."""
+    def send(self, header: bytes, payload: Payload) -> int:
+        """How many bytes of both, one after the other, were taken; 0 when it must wait.
+
+        Must then be called with the same bytes again.
+        """
         ...
 
-    def receive(self, most: int) -> bytes | None:
-        """1 to `most` bytes; None when it must wait, empty when the peer has closed."""
+    def receive(self, room: memoryview) -> int | None:
+        """How many bytes are in `room` now; None when it must wait, 0 when the peer has closed."""
         ...
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
@@ -63,19 +71,21 @@ class InsecureTransport:
         """The descriptor to poll."""
         return self._socket.fileno()
 
-    def send(self, data: memoryview) -> int:
-        """How many bytes of `data` were taken; 0 when it must wait."""
+    def send(self, header: bytes, payload: Payload) -> int:
+        """How many bytes of both, one after the other, were taken; 0 when it must wait."""
         try:
-            return self._socket.send(data)
+            if len(payload) <= JOINED:
+                return self._socket.send(header + payload)
+            return self._socket.sendmsg((header, payload))
         except BlockingIOError:
             return 0
         except OSError as error:
             raise broken(error) from None
 
-    def receive(self, most: int) -> bytes | None:
-        """1 to `most` bytes; None when it must wait, empty when the peer has closed."""
+    def receive(self, room: memoryview) -> int | None:
+        """How many bytes are in `room` now; None when it must wait, 0 when the peer has closed."""
         try:
-            return self._socket.recv(most)
+            return self._socket.recv_into(room)
         except BlockingIOError:
             return None
         except OSError as error:

@@ -7,6 +7,7 @@ silence, after `silence` seconds and only by who waits for that very peer.
 
 import select
 import threading
+import time
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -15,6 +16,9 @@ from moiety.errors import PeerError, PeerLost
 SILENCE = 20.0
 BEAT = 2.0
 LONGEST_POLL = 3600.0
+SPIN = 100e-6
+"""Seconds to look again and again before sleeping: waking up takes tens of microseconds."""
+LONGEST_REST = 63
 
 
 class Watched(Protocol):
@@ -58,7 +62,8 @@ class Watch:
     def __init__(self, *, silence: float = SILENCE, beat: float = BEAT) -> None:
         self.silence = silence
         self._beat = beat
-        self._channels: tuple[Watched, ...] = ()
+        self.channels: tuple[Watched, ...] = ()
+        """The watched channels: another tuple after each change."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,7 +71,7 @@ class Watch:
     def add(self, channel: Watched) -> None:
         """Watches this channel from now on and sends heartbeats on it."""
         with self._lock:
-            self._channels += (channel,)
+            self.channels += (channel,)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._keep_beating, daemon=True)
                 self._thread.start()
@@ -74,11 +79,11 @@ class Watch:
     def discard(self, channel: Watched) -> None:
         """Forgets this channel."""
         with self._lock:
-            self._channels = tuple(other for other in self._channels if other is not channel)
+            self.channels = tuple(other for other in self.channels if other is not channel)
 
     def enter(self, step: str) -> None:
         """Names the step that errors speak of, on every channel."""
-        for channel in self._channels:
+        for channel in self.channels:
             channel.step = step
 
     def wait(self, descriptor: int | None, events: int, timeout: float) -> int:
@@ -86,38 +91,23 @@ class Watch:
 
         Raises PeerLost if another watched channel has hung up meanwhile.
         """
-        poller = select.poll()
-        others = {}
-        for channel in self._channels:
-            other = channel.fileno()
-            if not channel.parted and other not in (-1, descriptor):
-                others[other] = channel
-                poller.register(other, select.POLLRDHUP)
-        if descriptor is not None:
-            poller.register(descriptor, events)
-        mine = 0
-        for ready, event in poller.poll(1000 * min(max(timeout, 0.0), LONGEST_POLL)):
-            if ready == descriptor:
-                mine = event
-            elif loss := others[ready].loss():
-                raise loss
-        return mine
+        return Lookout(self, descriptor).wait(events, timeout)
 
     def finish(self) -> None:
         """Ends the job with every peer: all must call it (or Channel.finish), in any order."""
-        for channel in self._channels:
+        for channel in self.channels:
             channel.say_done()
-        for channel in self._channels:
+        for channel in self.channels:
             channel.await_done()
 
     def abort(self, reason: str) -> None:
         """Tells every peer why this process stops, and closes all channels."""
-        for channel in self._channels:
+        for channel in self.channels:
             channel.abort(reason)
 
     def close(self) -> None:
         """Closes all channels and ends the heartbeats."""
-        for channel in self._channels:
+        for channel in self.channels:
             channel.close()
         self._stop.set()
         thread = self._thread
@@ -141,8 +131,69 @@ class Watch:
     def _keep_beating(self) -> None:
         while not self._stop.wait(self._beat / 4):
             with self._lock:
-                if not self._channels:
+                if not self.channels:
                     self._thread = None
                     return
-            for channel in self._channels:
+            for channel in self.channels:
                 channel.beat(self._beat)
+
+
+class Lookout:
+    """One thread's wait for a descriptor; it ends with PeerLost if another channel hangs up.
+
+    Before it sleeps it looks again and again for SPIN seconds. When that was in vain it sleeps at
+    once the next time, after a second failure the next three times, and so on: a peer that is
+    slow, or needs this very processor, costs nothing.
+    """
+
+    def __init__(self, watch: Watch, descriptor: int | None) -> None:
+        self._watch = watch
+        self._descriptor = descriptor
+        self._channels: tuple[Watched, ...] | None = None
+        self._others: dict[int, Watched] = {}
+        self._poller = select.poll()
+        self._events = 0
+        self._rest = self._sleeps = 0
+
+    def wait(self, events: int, timeout: float) -> int:
+        """The events that the descriptor is ready for; 0 after `timeout` seconds, or sooner."""
+        if self._channels is not self._watch.channels:
+            self._register()
+        if events != self._events and self._descriptor is not None:
+            self._poller.register(self._descriptor, events)
+            self._events = events
+        if timeout > SPIN and (found := self._spin()):
+            return found
+        return self._poll(1000 * min(max(timeout, 0.0), LONGEST_POLL))
+
+    def _register(self) -> None:
+        self._channels, self._others = self._watch.channels, {}
+        self._poller, self._events = select.poll(), 0
+        for channel in self._channels:
+            other = channel.fileno()
+            if not channel.parted and other not in (-1, self._descriptor):
+                self._others[other] = channel
+                self._poller.register(other, select.POLLRDHUP)
+
+    def _spin(self) -> int:
+        if self._rest:
+            self._rest -= 1
+            return 0
+        until = time.monotonic() + SPIN
+        while time.monotonic() < until:
+            if found := self._poll(0):
+                self._sleeps = 0
+                return found
+        self._rest = self._sleeps = min(2 * self._sleeps + 1, LONGEST_REST)
+        return 0
+
+    def _poll(self, milliseconds: float) -> int:
+        mine = 0
+        for ready, event in self._poller.poll(milliseconds):
+            if ready == self._descriptor:
+                mine = event
+            elif loss := self._others[ready].loss():
+                raise loss
+            else:
+                self._channels = None
+        return mine
