@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 _Words: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
 _Bits: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
+_BitRows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 _Rows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint64]]
 
 def stream(key: bytes, stream_id: int, offset_bytes: int, out: npt.NDArray[np.uint8]) -> None:
@@ -153,6 +154,34 @@ def merge_level(
 ) -> _Rows:
     """The state after that level."""
 
+def deal_point_keys(first: Dealt, second: Dealt, count: int, ring: int, domain: int) -> bytes:
+    """The correction words of keys for the lowest `domain` bits of r, words of `ring` bits.
+
+    r is field 0 of both parts; roots are field 1 of the first party's, field 2 of the second's.
+    """
+
+def point_shares(
+    own: bytes, theirs: bytes, dealt: Dealt, field: int, shape: tuple[int, int], first: bool
+) -> _Bits:
+    """Shares of [c = r] for the opened c, by the correction words from number `field` on.
+
+    `shape` is (count, bits of c), all of which the keys are for.
+    """
+
+def prefix_signs(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    field: int,
+    shape: tuple[int, int],
+    shifts: npt.NDArray[np.uint64],
+    first: bool,
+) -> _BitRows:
+    """Shares of the top bit of c - shift - r for each shift, in rows; field 3 is the top bit of r.
+
+    `shape` is (count, bits of c); the keys are for all but the top one.
+    """
+
 def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
@@ -164,6 +193,8 @@ def cpu_features() -> dict[str, str]:
 
     With MOIETY_PORTABLE=1 in the environment, the first two use no vector code of ours; results are
     the same. The crates `aes` and `curve25519-dalek` choose for themselves in either case.
+    MOIETY_THREADS says on how many threads a kernel runs where its operands are large, else two, or
+    one where there is one core; results do not depend on it.
     """
 
 @final

@@ -83,7 +83,7 @@ pub fn look_up<B: AsRef<[u8]>>(
     features: Features,
 ) -> Result<(), Error> {
     shape.check()?;
-    let opened = both(own, peer, shape.count, shape.ring)?;
+    let opened = both(own, peer, (shape.count, shape.ring), features)?;
     let tables = shape.tables(dealt, field)?;
     let kernels = simd::plane_kernels(features);
     let width = shape.count.div_ceil(64);

@@ -95,7 +95,7 @@ pub fn multiply_bits(
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    let opened = both(own, peer, total, 1)?;
+    let opened = both(own, peer, (total, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
     let mut buffers = Buffers::default();
     let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
@@ -188,7 +188,7 @@ pub fn deal_bit_words(
                 );
             }
         });
-        pack_groups(words, bits, bytes);
+        pack_groups(words, bits, bytes, features);
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ impl Owned<'_> {
             }
             let begin = top * n / 8 * bits as usize;
             let length = packed_len(product.len(), bits)?;
-            pack_groups(product, bits, &mut out[begin..begin + length]);
+            pack_groups(product, bits, &mut out[begin..begin + length], features);
         }
         Ok(())
     }

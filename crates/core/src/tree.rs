@@ -1,10 +1,10 @@
 //! Gates on bits that are shared by exclusive or, and the tree that merges compared digits.
 
-use crate::Error;
 use crate::bits::write_bits;
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::close;
 use crate::products::{Both, Buffers, both};
+use crate::{Error, Features};
 
 /// One level of the tree of digits: which rows of a state meet, and which pass.
 #[derive(Clone, Copy)]
@@ -111,6 +111,7 @@ pub fn merge_level<B: AsRef<[u8]>>(
     dealt: &Dealt<B>,
     (count, first): (usize, bool),
     out: &mut [u64],
+    features: Features,
 ) -> Result<(), Error> {
     let width = count.div_ceil(64);
     let level = Level::of(rows)?;
@@ -118,7 +119,7 @@ pub fn merge_level<B: AsRef<[u8]>>(
         return Err(Error::Length("rows", rows * width, state.len()));
     }
     let (masks, products) = level.shares(dealt, count)?;
-    let opened = both(own, peer, (3 * level.pairs - 1) * count, 1)?;
+    let opened = both(own, peer, ((3 * level.pairs - 1) * count, 1), features)?;
     let Level { digits, pairs, odd } = level;
     if out.len() != merged_rows(rows)? * width {
         return Err(Error::Length("rows", merged_rows(rows)? * width, out.len()));

@@ -142,7 +142,9 @@ pub(crate) fn merge_level<'py>(
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let shape = [tree::merged_rows(state.shape()[0]).map_err(refuse)?, count.div_ceil(64)];
     let state = (plain(&state, "state")?, state.shape()[0]);
-    rows(py, shape, |out| tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out))
+    rows(py, shape, |out| {
+        tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out, *FEATURES)
+    })
 }
 
 #[pyfunction]

@@ -113,7 +113,18 @@ pub(crate) fn bits(
     Ok(array)
 }
 
-/// The same for rows of bits.
+/// The same for bits of several rows, as bytes.
+pub(crate) fn bit_rows(
+    py: Python<'_>,
+    shape: [usize; 2],
+    fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Bound<'_, PyArray2<u8>>> {
+    let array = PyArray2::zeros(py, shape, false);
+    filled(py, array.readwrite().as_slice_mut()?, fill)?;
+    Ok(array)
+}
+
+/// The same for rows of bits, 64 a word.
 pub(crate) fn rows(
     py: Python<'_>,
     shape: [usize; 2],

@@ -55,7 +55,7 @@ pub(crate) fn opened_words(
     count: usize,
     bits: u32,
 ) -> PyResult<Words<'_>> {
-    words(py, count, |out| products::opened_words(&own, &theirs, bits, out))
+    words(py, count, |out| products::opened_words(&own, &theirs, bits, out, *FEATURES))
 }
 
 #[pyfunction]

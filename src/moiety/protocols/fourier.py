@@ -19,7 +19,6 @@ import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
-from moiety.protocols import dpf
 from moiety.protocols.additive import masked, open_words
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.comparison import Opened, SignMask
@@ -132,11 +131,14 @@ def with_prefixes(
     ctx: Context, x: Array, mask: PrefixWaveMask, shifts: Array
 ) -> Protocol[tuple[Array, Array, Array]]:
     """The same as `with_signs`, by distributed point functions."""
-    r, zero, one, top, table, *words = ctx.supply.take(mask)
-    ring = mask.prefix.ring
-    (c,) = yield from open_words(ctx, x + r, ring=ring)
-    key = (zero if ctx.first else one, *words)
-    return c, table, dpf.signs(ctx, c - shifts[:, np.newaxis], key, top, ring)
+    part: Dealt = ctx.supply.packed(mask)
+    ring, field = mask.prefix.ring, mask.waves.field(x.size)
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    shape, each = (x.size, ring), np.ascontiguousarray(shifts)
+    sign = received(_core.prefix_signs, own, theirs, part, 5, shape, each, ctx.first)
+    c = received(_core.opened_words, own, theirs, x.size, ring)
+    return c, field.read(part, 4), sign
 
 
 def summed(

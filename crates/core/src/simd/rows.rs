@@ -25,8 +25,8 @@ pub(crate) fn plane_kernels(features: Features) -> Kernels {
         // SAFETY: as above.
         kernels.tables = |bits, table, width| unsafe { tables_avx512(bits, table, width) };
     }
-    if features.gfni() {
-        // SAFETY: `features` vouches for AVX-512 F, VBMI and GFNI.
+    if features.vbmi() {
+        // SAFETY: `features` vouches for AVX-512 F, DQ, VBMI and GFNI.
         kernels.transpose = |words, rows, width| unsafe { transpose_gfni(words, rows, width) };
     }
     kernels
