@@ -192,20 +192,21 @@ pub(crate) fn read_bits(data: &[u8], first: usize, count: usize, out: &mut [u64]
     }
 }
 
-/// Adds the first `count` bits of `words` to `out` from bit `first` on, where it holds zeros.
+/// Writes the first `count` bits of `words` to `out` from bit `first` on, and zeros to the rest of
+/// the last byte; earlier bits of the first byte are kept.
 pub(crate) fn write_bits(out: &mut [u8], first: usize, count: usize, words: &[u64]) {
     let (begin, shift) = (first / 8, first % 8);
     let out = &mut out[begin..];
     let (full, left) = (count / 64, count % 64);
+    let out_first = out.first().copied().unwrap_or_default();
     let (chunks, _) = out.as_chunks_mut::<8>();
-    let mut carried = 0;
+    let kept = if shift > 0 { u64::from(out_first) & ((1 << shift) - 1) } else { 0 };
+    let mut carried = kept;
     if shift == 0 {
         for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
             *bytes = word.to_le_bytes();
         }
     } else {
-        // The first byte may hold the end of an earlier run.
-        carried = if full > 0 { u64::from(chunks[0][0]) } else { 0 };
         for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
             *bytes = (carried | word << shift).to_le_bytes();
             carried = word >> (64 - shift);
@@ -215,7 +216,7 @@ pub(crate) fn write_bits(out: &mut [u8], first: usize, count: usize, words: &[u6
     let tail = u128::from(last) << shift | u128::from(carried);
     let end = (first + count).div_ceil(8) - begin;
     for (byte, value) in out[8 * full..end].iter_mut().zip(tail.to_le_bytes()) {
-        *byte |= value;
+        *byte = value;
     }
 }
 

@@ -211,12 +211,12 @@ impl<'a> Share<'a> {
         }
         let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
         match self.source {
-            Source::Sent(data) => {
-                unpack_groups(&data[begin..begin + length], self.bits, out, self.features);
-            }
+            Source::Sent(data) => unpack_groups(&data[begin..], self.bits, out, self.features),
+            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of(out)),
             Source::Drawn { .. } => {
-                let bytes = scratch.bytes(length);
-                self.source.read(begin, bytes);
+                // With room for whole vectors.
+                let bytes = scratch.bytes(length + 64);
+                self.source.read(begin, &mut bytes[..length]);
                 unpack_groups(bytes, self.bits, out, self.features);
             }
         }
@@ -226,6 +226,10 @@ impl<'a> Share<'a> {
     pub(crate) fn bits(self, first: usize, count: usize, out: &mut [u64], scratch: &mut Scratch) {
         match self.source {
             Source::Sent(data) => read_bits(data, first, count, out),
+            Source::Drawn { .. } if first.is_multiple_of(8) => {
+                let bytes = simd::bytes_of(out);
+                self.source.read(first / 8, &mut bytes[..count.div_ceil(8)]);
+            }
             Source::Drawn { .. } => {
                 let bytes = scratch.bytes((first % 8 + count).div_ceil(8));
                 self.source.read(first / 8, bytes);

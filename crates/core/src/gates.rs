@@ -34,7 +34,7 @@ fn spread_word(word: u64, bytes: &mut [u8]) {
     }
 }
 
-/// Writes the masked bits of all parts, each with a share of masks, to `out`, of zeros.
+/// Writes the masked bits of all parts, each with a share of masks, to `out`.
 ///
 /// # Errors
 /// [`Error::Length`] unless `out` has the bytes of so many bits.
@@ -113,7 +113,7 @@ pub fn multiply_bits(
     Ok(())
 }
 
-/// Writes the corrections of `count` products of bits to `out`, of zeros.
+/// Writes the corrections of `count` products of bits to `out`.
 ///
 /// The shares are those of a, b and, at the first party, c.
 ///

@@ -3,6 +3,7 @@
 //! Pure functions on slices. No IO, no clock, no environment, no randomness of its own, no Python.
 
 pub mod bits;
+mod columns;
 pub mod compare;
 pub mod curve;
 pub mod dealt;
@@ -23,6 +24,7 @@ pub mod ring;
 mod simd;
 pub mod tree;
 pub mod truncation;
+pub mod waves;
 
 pub use error::Error;
 pub use features::Features;

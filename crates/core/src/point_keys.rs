@@ -2,29 +2,26 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
-use crate::bits::{pack_groups, packed_len, read_bits, write_bits};
+use crate::columns::{self, Field, Part, columns_len};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::dpf::{FIXED_KEY, Keys, WORTH_A_THREAD, begin};
 use crate::hash::{BlockHash, Job, LANES};
-use crate::products::same;
 use crate::simd::{self, FixedKey};
-use crate::{Error, Features, parallel};
+use crate::{Error, Features};
 
 /// Keys that are grown together.
 const CHUNK: usize = 2048;
-/// Words of a row of them.
-const ROW: usize = CHUNK / 64;
+/// The numbers of the fields.
+const LOW: usize = 0;
+const HIGH: usize = 1;
+const FLIPS: usize = 2;
+const LAST: usize = 3;
 
-/// Where the fields of correction words end: of seeds' low and high words, of bits, of blocks.
-fn ends(keys: Keys) -> Result<[usize; 4], Error> {
+/// The correction words: of seeds' low and high words, of bits (left, right), and of blocks.
+fn fields(keys: Keys) -> Result<[Field; 4], Error> {
     keys.check()?;
-    let inner = keys.depth().checked_mul(keys.count).ok_or(Error::StreamEnd)?;
-    let mut end = 0;
-    let mut next = |count, bits| -> Result<usize, Error> {
-        end += packed_len(count, bits)?;
-        Ok(end)
-    };
-    Ok([next(inner, 63)?, next(inner, 64)?, next(2 * inner, 1)?, next(2 * keys.count, 64)?])
+    let rows = keys.depth();
+    Ok([(rows, 63), (rows, 64), (2 * rows, 1), (1, 128)].map(|(rows, bits)| Field { rows, bits }))
 }
 
 /// The bytes of the correction words of keys.
@@ -32,7 +29,7 @@ fn ends(keys: Keys) -> Result<[usize; 4], Error> {
 /// # Errors
 /// [`Error::Bits`] for a domain of no bits or more than 64; [`Error::StreamEnd`] for too many keys.
 pub fn keys_len(keys: Keys) -> Result<usize, Error> {
-    Ok(ends(keys)?[3])
+    columns_len(&fields(keys)?, keys.count)
 }
 
 /// Writes the correction words of keys for points r to `out`.
@@ -48,7 +45,6 @@ pub fn deal_keys<B: AsRef<[u8]> + Sync>(
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    same("correction words", keys_len(keys)?, out.len())?;
     if keys.domain > ring {
         return Err(Error::Bits(ring));
     }
@@ -58,32 +54,15 @@ pub fn deal_keys<B: AsRef<[u8]> + Sync>(
         roots: [first.share(1, 2 * count, 64)?, second.share(2, 2 * count, 64)?],
         keys,
     };
-    let padded = Keys { count: count.next_multiple_of(8), ..keys };
-    if padded.count == count {
-        grown.all(padded, out, features)?;
-        return Ok(());
-    }
-    let mut wide = vec![0; keys_len(padded)?];
-    grown.all(padded, &mut wide, features)?;
-    narrow(&wide, padded, out, keys)
-}
-
-/// Copies rows of a padded count to rows without padding.
-fn narrow(wide: &[u8], padded: Keys, out: &mut [u8], keys: Keys) -> Result<(), Error> {
-    out.fill(0);
-    let (from, to) = (ends(padded)?, ends(keys)?);
-    let rows = [(keys.depth(), 63), (keys.depth(), 64), (2 * keys.depth(), 1), (1, 128)];
-    let mut line = vec![0; 2 * padded.count];
-    let (mut begin, mut at) = (0, 0);
-    for (field, (count, bits)) in rows.into_iter().enumerate() {
-        let (source, target) = (&wide[begin..from[field]], &mut out[at..to[field]]);
-        for row in 0..count {
-            read_bits(source, row * padded.count * bits, keys.count * bits, &mut line);
-            write_bits(target, row * keys.count * bits, keys.count * bits, &line);
+    let fixed = FixedKey::new(&FIXED_KEY, features);
+    columns::write(&fields(keys)?, (count, WORTH_A_THREAD), out, features, |mut part| {
+        let mut paths = Paths::new(part.count.min(CHUNK));
+        for at in (0..part.count).step_by(CHUNK) {
+            let size = CHUNK.min(part.count - at);
+            paths.begin(grown, part.begin + at, size, features);
+            grown.chunk(&mut paths, (at, size), &mut part, &fixed);
         }
-        (begin, at) = (from[field], to[field]);
-    }
-    Ok(())
+    })
 }
 
 /// What all chunks share.
@@ -94,73 +73,24 @@ struct Grown<'a> {
     keys: Keys,
 }
 
-/// One thread's columns of each level, and of the blocks.
-struct Columns<'a> {
-    low: Vec<&'a mut [u8]>,
-    high: Vec<&'a mut [u8]>,
-    flips: Vec<&'a mut [u8]>,
-    last: &'a mut [u8],
-}
-
 impl Grown<'_> {
-    /// Each thread takes a run of keys; `padded` is the keys with a count of whole bytes of bits.
-    fn all(self, padded: Keys, out: &mut [u8], features: Features) -> Result<(), Error> {
-        let count = padded.count;
-        let [low, high, flips, _] = ends(padded)?;
-        let fixed = FixedKey::new(&FIXED_KEY, features);
-        let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-        let (rest, last) = out.split_at_mut(flips);
-        let (rest, flips) = rest.split_at_mut(high);
-        let (low, high) = rest.split_at_mut(low);
-        // Without levels there are no columns but those of the blocks.
-        let mut low = parallel::columns(low, count / 8 * 63, per / 8 * 63);
-        let mut high = parallel::columns(high, count * 8, per * 8);
-        let mut flips = parallel::columns(flips, count / 8, per / 8);
-        let parts = last.chunks_mut(16 * per).map(|last| Columns {
-            low: low.next().unwrap_or_default(),
-            high: high.next().unwrap_or_default(),
-            flips: flips.next().unwrap_or_default(),
-            last,
-        });
-        parallel::each(parts.enumerate(), |(part, mut columns)| {
-            let mut paths = Paths::default();
-            let length = columns.last.len() / 16;
-            for from in (0..length).step_by(CHUNK) {
-                let size = CHUNK.min(length - from);
-                paths.begin(self, part * per + from, size, features);
-                self.chunk(&mut paths, (from, size), &mut columns, (&fixed, features));
-            }
-        });
-        Ok(())
-    }
-
     fn chunk(
         self,
         paths: &mut Paths,
-        (from, size): (usize, usize),
-        columns: &mut Columns<'_>,
-        (fixed, features): (&FixedKey, Features),
+        (at, size): (usize, usize),
+        part: &mut Part<'_>,
+        fixed: &FixedKey,
     ) {
         let depth = self.keys.depth();
         for level in 0..depth {
             fixed.run(paths.level(self.keys.domain as usize - 1 - level, size));
-            let bytes = from / 8 * 63..(from + size) / 8 * 63;
-            pack_groups(&paths.low[..size], 63, &mut columns.low[level][bytes], features);
-            let bytes = from * 8..(from + size) * 8;
-            pack_groups(&paths.high[..size], 64, &mut columns.high[level][bytes], features);
-            for (row, flips) in [(level, &paths.left), (depth + level, &paths.right)] {
-                let flips = flips.iter().flat_map(|word| word.to_le_bytes());
-                let row = &mut columns.flips[row][from / 8..(from + size) / 8];
-                row.iter_mut().zip(flips).for_each(|(byte, flip)| *byte = flip);
-            }
+            part.put((LOW, level), at, &paths.low[..size]);
+            part.put((HIGH, level), at, &paths.high[..size]);
+            part.put_bits((FLIPS, level), at, (&paths.left, size));
+            part.put_bits((FLIPS, depth + level), at, (&paths.right, size));
         }
         fixed.run(paths.blocks(self.keys.places(), size));
-        pack_groups(
-            &paths.last[..2 * size],
-            64,
-            &mut columns.last[16 * from..16 * (from + size)],
-            features,
-        );
+        part.put((LAST, 0), at, &paths.last[..2 * size]);
     }
 }
 
@@ -178,26 +108,24 @@ struct Paths {
     scratch: Scratch,
 }
 
-impl Default for Paths {
-    fn default() -> Self {
-        let words = || vec![0; CHUNK];
-        let row = || vec![0; ROW];
+impl Paths {
+    fn new(chunk: usize) -> Self {
+        let row = || vec![0; chunk.div_ceil(64)];
+        let words = || vec![0; chunk.next_multiple_of(64)];
         Self {
             point: words(),
-            sides: vec![0; 64 * ROW],
+            sides: words(),
             seeds: [[words(), words()], [words(), words()]],
             bits: [row(), row()],
             low: words(),
             high: words(),
             left: row(),
             right: row(),
-            last: vec![0; 2 * CHUNK],
+            last: vec![0; 2 * chunk.next_multiple_of(64)],
             scratch: Scratch::default(),
         }
     }
-}
 
-impl Paths {
     /// Takes up `size` points and roots from number `at` on; there may be fewer.
     fn begin(&mut self, grown: Grown<'_>, at: usize, size: usize, features: Features) {
         let Grown { points: [one, other], roots, keys } = grown;
@@ -207,7 +135,7 @@ impl Paths {
         for (point, share) in self.point.iter_mut().zip(&self.low[..size]) {
             *point = point.wrapping_add(*share);
         }
-        (simd::plane_kernels(features).transpose)(&self.point, &mut self.sides, ROW);
+        (simd::plane_kernels(features).transpose)(&self.point, &mut self.sides, self.left.len());
         for ((share, [low, high]), (bits, value)) in
             roots.into_iter().zip(&mut self.seeds).zip(self.bits.iter_mut().zip([0, u64::MAX]))
         {
@@ -219,8 +147,9 @@ impl Paths {
 
     fn level(&mut self, place: usize, size: usize) -> Level<'_> {
         let [[a, b], [c, d]] = &mut self.seeds;
+        let row = self.left.len();
         Level {
-            side: &self.sides[place * ROW..(place + 1) * ROW],
+            side: &self.sides[place * row..(place + 1) * row],
             seeds: [[a, b], [c, d]].map(|seed| seed.map(|words| &mut words[..size])),
             bits: &mut self.bits,
             words: [&mut self.low, &mut self.high],

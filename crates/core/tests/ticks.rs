@@ -51,7 +51,7 @@ fn comparisons_agree_on_every_path() {
         agree(|features| {
             let dealt = part(1, &fields, features);
             let mut state = vec![0; shape.rows() * count.div_ceil(64)];
-            let both = (&message[..], &message[..]);
+            let both = (&message[..], &message[..], 77);
             look_up(both, (&dealt, 2), (shape, true), &mut state, features).expect("a fit");
             bytes(&state)
         });

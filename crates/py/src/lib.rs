@@ -8,6 +8,7 @@ mod comparison;
 mod part;
 mod points;
 mod ticks;
+mod waves;
 
 use std::sync::LazyLock;
 
@@ -191,12 +192,14 @@ mod _core {
     #[pymodule_export]
     use super::part::Dealt;
     #[pymodule_export]
-    use super::points::{deal_point_keys, point_shares, prefix_signs};
+    use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
     #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_owned, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
         multiply_words, opened_words, truncate_words, unmask_bits,
     };
+    #[pymodule_export]
+    use super::waves::{deal_waves, sum_waves};
     #[pymodule_export]
     use super::{PsiKey, cpu_features, matmul_u64, pack_words, stream, unpack_words};
 }

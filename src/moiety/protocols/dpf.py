@@ -95,15 +95,7 @@ class PrefixMask(Correlation):
         yield from generate(low, (roots[0], roots[1]), self.ring - 1)
 
     def _correct(self, first: Dealt, second: Dealt) -> bytes:
-        top, keys = corrections(first, second, self)
-        return top + keys
-
-
-def corrections(first: Dealt, second: Dealt, mask: PrefixMask) -> tuple[bytes, bytes]:
-    """Those of the top bits of r, and the correction words of its keys."""
-    count, ring = mask.count, mask.ring
-    top = _core.deal_tables(first, second, 4, (count, ring, 0, 1), top=True)
-    return top, _core.deal_point_keys(first, second, count, ring, ring - 1)
+        return _core.deal_prefixes(first, second, self.count, self.ring)
 
 
 def negative(ctx: Context, x: Array, ring: int, *, shifts: Array | None = None) -> Protocol[Array]:

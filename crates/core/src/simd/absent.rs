@@ -4,6 +4,7 @@ use crate::Features;
 use crate::hash::{FixedKeyHash, Job};
 use crate::planes;
 use crate::ring::Kernels;
+use crate::simd::Work;
 
 pub(crate) fn kernels(_: Features) -> Kernels {
     Kernels::PORTABLE
@@ -13,8 +14,8 @@ pub(crate) fn plane_kernels(_: Features) -> planes::Kernels {
     planes::Kernels::PORTABLE
 }
 
-pub(crate) fn widest<R>(_: Features, work: impl FnOnce() -> R) -> R {
-    work()
+pub(crate) fn widest<W: Work>(_: Features, work: W) -> W::Output {
+    work.run()
 }
 
 pub(crate) fn pack(_: &[u64], _: u32, _: &mut [u8], _: Features) -> usize {
