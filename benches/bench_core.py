@@ -19,6 +19,7 @@ import numpy as np
 from moiety import _core
 from moiety.protocols.additive import Triple
 from moiety.protocols.comparison import SignMask
+from moiety.protocols.dpf import PrefixMask
 from moiety.ring import Stream
 
 REPEATS = 7
@@ -94,6 +95,22 @@ def ticks():
         yield name, "10^6 elements, 64 bits", *(1e9 * t / n for t in measure(work)), "ns/element"
 
 
+def point_functions():
+    """Keys dealt, and walked at one public point and at seven, a second."""
+    keys = bytes(16), bytes(range(16))
+    for n, ring in ((200_000, 64), (1_000_000, 25), (1_000, 64)):
+        mask, message = PrefixMask(n, ring), bytes(-(-n * ring // 8))
+        deal = partial(lambda m: m.deal((Stream(keys[0], 0), Stream(keys[1], 0))), mask)
+        part = mask.take(1, Stream(keys[1], 0), deal()).packed
+        rows = [("deal keys", deal)]
+        for points in (1, 7):
+            arguments = message, message, part, 4, (n, ring), np.arange(points, dtype=np.uint64)
+            rows.append((f"walk to {points}", partial(_core.prefix_signs, *arguments, False)))
+        for name, work in rows:
+            speeds = (n / seconds / 1e6 for seconds in measure(work))
+            yield name, f"{n:,} keys of {ring - 1} bits", *speeds, "M/s"
+
+
 def group():
     key = _core.PsiKey.random()
     items = [f"person {i}".encode() for i in range(ITEMS)]
@@ -138,7 +155,15 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--whole", action="store_true", help="add two whole parties at once")
     arguments = parser.parse_args()
-    kinds = [products, streams, packing, ticks, group, *([whole] if arguments.whole else [])]
+    kinds = [
+        products,
+        streams,
+        packing,
+        ticks,
+        point_functions,
+        group,
+        *([whole] if arguments.whole else []),
+    ]
     rows = [row for kind in kinds for row in kind()]
     if arguments.json:
         keys = ("kernel", "size", "best", "median", "unit")

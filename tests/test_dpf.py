@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+import dpf_reference
+from moiety import _core
+from moiety.errors import PeerMisbehaved
 from moiety.lang.cost import Cost, both_ways
-from moiety.protocols import dpf
-from moiety.protocols.base import Context
-from moiety.protocols.correlations import Supply
+from moiety.protocols import dpf, equality
+from moiety.protocols.correlations import Correlation
 from moiety.protocols.dpf import PrefixMask
+from moiety.protocols.equality import PointMask
+from moiety.ring import Stream, pack_words
 from protocol_kit import both, contexts, integers
 
 MASK = 2**64 - 1
+COUNTS = [1, 7, 8, 63, 64, 65, 1000, 1025, 5003]
 
 
 def reference_hash(block):
@@ -74,10 +79,10 @@ def reference_words(words, item):
 def drawn(count, domain):
     roots = [np.frombuffer(secrets.token_bytes(16 * count), np.uint64) for _ in (0, 1)]
     roots = [root.reshape(count, 2) for root in roots]
-    return integers(0, 2**domain - 1, count), roots
+    return integers(0, 2**domain - 1, max(count, 9))[:count], roots
 
 
-@pytest.mark.parametrize("domain", [7, 8, 9, 23, 63, 64])
+@pytest.mark.parametrize("domain", [1, 7, 8, 9, 23, 63, 64])
 def test_keys_are_those_of_the_reference(domain):
     points, roots = drawn(9, domain)
     words = dpf.generate(points, roots, domain)
@@ -86,24 +91,90 @@ def test_keys_are_those_of_the_reference(domain):
         assert reference_words(words, item) == reference_keys(point, pair, domain)
 
 
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("domain", [5, 7, 8, 24, 64])
+def test_many_keys_are_those_of_numpy(domain, count):
+    points, roots = drawn(count, domain)
+    found, slow = (kind.generate(points, roots, domain) for kind in (dpf, dpf_reference))
+    for words, expected in zip(found, slow, strict=True):
+        assert np.array_equal(words, expected)
+
+
 @pytest.mark.parametrize("domain", [7, 8, 10])
 def test_shares_at_every_point_are_those_of_the_reference(domain):
     points, roots = drawn(8, domain)
     words = dpf.generate(points, roots, domain)
     every = np.broadcast_to(np.arange(2**domain, dtype=np.uint64)[:, None], (2**domain, 8)).copy()
     for party in (0, 1):
-        ctx = Context(party, Supply([]))
-        equal = dpf.at(ctx, (roots[party], *words), every, domain)
-        prefix = dpf.up_to(ctx, (roots[party], *words), every, domain)
+        equal = dpf_reference.at(party, (roots[party], *words), every, domain)
+        prefix = dpf_reference.up_to(party, (roots[party], *words), every, domain)
         for item in range(8):
             key = reference_words(words, item)
             root = numbers(roots[party])[item]
             slow = [reference_share(party, root, *key, v, domain) for v in range(2**domain)]
             assert equal[:, item].tolist() == slow
-            if party == 0:
-                first, first_prefix = equal, prefix
+        if party == 0:
+            first, first_prefix = equal, prefix
     assert np.array_equal(first ^ equal, every == points)
     assert np.array_equal(first_prefix ^ prefix, points <= every)
+
+
+def parts(correlation):
+    """Both parties' packed parts and arrays, from fresh keys."""
+    streams = [Stream(secrets.token_bytes(16), 0) for _ in (0, 1)]
+    sent = correlation.deal(tuple(streams))
+    sent = sent[len(sent) - correlation.size(0) :], sent
+    again = [Stream(stream._key, 0) for stream in streams]
+    return [correlation.take(p, again[p], sent[p]) for p in (0, 1)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("ring", [1, 7, 8, 24, 64])
+def test_shares_of_points_are_those_of_numpy(ring, count):
+    """One of many points is r itself, the others are anywhere."""
+    pair = parts(PointMask(count, ring))
+    r = sum(part.arrays()[0] for part in pair) & np.uint64(2**ring - 1)
+    c = np.where(np.arange(count) % 3, integers(0, 2**ring - 1, max(count, 9))[:count], r)
+    message, nothing = pack_words(c, ring), pack_words(np.zeros(count, np.uint64), ring)
+    for party, part in enumerate(pair):
+        _, *roots_and_words = part.arrays()
+        key = roots_and_words[party], *roots_and_words[2:]
+        expected = dpf_reference.at(party, key, c, ring)
+        found = _core.point_shares(message, nothing, part.packed, 3, (count, ring), party == 0)
+        assert found.dtype == np.uint8 and np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("ring", [2, 8, 9, 24, 64])
+def test_shares_of_signs_are_those_of_numpy(ring, count):
+    pair, mask = parts(PrefixMask(count, ring)), np.uint64(2 ** (ring - 1) - 1)
+    r = sum(part.arrays()[0] for part in pair)
+    shifts = integers(0, 2**ring - 1, 9)[:7]
+    c = integers(0, 2**ring - 1, max(count, 9))[:count]
+    c = np.where(np.arange(count) % 3, c, r + shifts[6]) & np.uint64(2**ring - 1)
+    message, nothing = pack_words(c, ring), pack_words(np.zeros(count, np.uint64), ring)
+    for party, part in enumerate(pair):
+        _, zero, one, top, *words = part.arrays()
+        places = c - shifts[:, None]
+        prefix = dpf_reference.up_to(party, ((zero, one)[party], *words), places & mask, ring - 1)
+        high = (places >> np.uint64(ring - 1)).astype(np.uint8) & np.uint8(1)
+        expected = prefix ^ top ^ (np.uint8(0) if party else ~high & np.uint8(1))
+        found = _core.prefix_signs(
+            message, nothing, part.packed, 4, (count, ring), shifts, party == 0
+        )
+        assert found.shape == (7, count) and np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("kind", [PrefixMask, PointMask])
+def test_the_fast_way_deals_what_the_definition_deals(kind, count, monkeypatch):
+    def keys():
+        return Stream(bytes(range(16)), 3), Stream(bytes(range(1, 17)), 3)
+
+    fast = [kind(count, ring).deal(keys()) for ring in (2, 9, 24, 64)]
+    monkeypatch.setattr(kind, "_correct", Correlation._correct)
+    monkeypatch.setattr(dpf, "generate", dpf_reference.generate)
+    assert fast == [kind(count, ring).deal(keys()) for ring in (2, 9, 24, 64)]
 
 
 @pytest.mark.parametrize("ring", [8, 9, 24, 40, 63, 64])
@@ -150,9 +221,49 @@ def test_a_key_tells_nothing_of_a_fixed_point():
 
 
 def test_parties_shares_differ_from_the_value():
-    """A party's share of a prefix is itself a fair coin, whatever the value."""
-    ctx, _ = contexts((PrefixMask(20_000, 12),))
-    r, zero, one, top, *words = ctx.supply.take(PrefixMask(20_000, 12))
-    share = dpf.up_to(ctx, (zero, *words), np.full(20_000, 2**11 - 1, np.uint64), 11)
-    assert one.size == 0 and top.size == r.size
-    assert abs(int(share.sum()) - 10_000) < 6 * 5000**0.5
+    """A party's share of a sign is itself a fair coin, whatever the value."""
+    x, ring = np.zeros(20_000, np.uint64), 12
+
+    def side(ctx, share):
+        sign = yield from dpf.negative(ctx, share, ring)
+        return int(sign.sum())
+
+    transcript = both((PrefixMask(x.size, ring),), side, x)
+    assert all(abs(ones - 10_000) < 6 * 5000**0.5 for ones in transcript.results)
+
+
+@pytest.mark.parametrize("ring", [7, 8, 33, 64])
+def test_equal_at_once(ring):
+    x = integers(0, 2**ring - 1, 300)
+    x[::3] = 0
+    transcript = both(
+        (PointMask(x.size, ring),), lambda ctx, s: equality.zero_at_once(ctx, s, ring), x
+    )
+    first, second = transcript.results
+    assert np.array_equal(first ^ second, x == 0)
+    assert transcript.cost == Cost((both_ways(ring * x.size),))
+
+
+def test_what_does_not_fit_is_refused():
+    def answered(message):
+        def side(ctx, x):
+            protocol = dpf.negative(ctx, x, 21)
+            next(protocol)
+            with pytest.raises(PeerMisbehaved):
+                protocol.send({1 - ctx.party: message})
+            return None
+            yield
+
+        return side
+
+    for message in (b"", bytes(28), bytes(30), b"\xff" * 29):
+        both((PrefixMask(11, 21),), answered(message), np.zeros(11, np.uint64))
+    (ctx, _) = contexts((PrefixMask(11, 21),))
+    part, shifts = ctx.supply.packed(PrefixMask(11, 21)), np.zeros(1, np.uint64)
+    for field, ring in ((3, 21), (5, 21), (4, 20), (4, 0), (4, 65), (4, 1)):
+        with pytest.raises(ValueError, match=r"bits|length"):
+            message = bytes(-(-11 * ring // 8))
+            _core.prefix_signs(message, message, part, field, (11, ring), shifts, True)
+    for domain in (0, 22, 65):
+        with pytest.raises(ValueError, match="bits"):
+            _core.deal_point_keys(part, part, 11, 21, domain)

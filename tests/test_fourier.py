@@ -1,11 +1,13 @@
 """Sums of sines: fits, their bounds, and sigmoid, tanh and erf on shares against float64."""
 
 import math
+import secrets
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from moiety import _core
 from moiety.errors import UsageError
 from moiety.lang.primitive import REGISTRY
 from moiety.lang.types import SHARED, Private, words
@@ -13,10 +15,16 @@ from moiety.ops import fit
 from moiety.ops.bounded import erf, sigmoid, tanh
 from moiety.ops.intervals import widen
 from moiety.ops.recipe import Form
-from moiety.protocols import fourier
-from moiety.protocols.fourier import Waves
+from moiety.protocols import additive, fourier
+from moiety.protocols.comparison import Opened, SignMask
+from moiety.protocols.correlations import Correlation
+from moiety.protocols.dpf import PrefixMask
+from moiety.protocols.fourier import Phase, PrefixWaveMask, SignWaveMask, WaveMask, Waves
+from moiety.ring import Stream, pack_words, unpack_words
 from plan_kit import by_way, grid, measured, planned
+from protocol_kit import integers
 
+COUNTS = [1, 7, 8, 63, 64, 65, 1000, 1025, 40_003]
 FORM = Form("sigmoid", 8, 18, 32)
 SHARP = np.vectorize(math.erf)
 
@@ -49,13 +57,115 @@ def test_a_fit_is_the_same_on_every_machine():
     assert [b.hex() for b in fit.sines("sigmoid", 64, 3).amplitudes] == KNOWN
 
 
+def series(square, last):
+    """±1 / k! for k = last, last - 2, …, by Horner's rule: one rounded operation after the other."""
+    total = np.zeros_like(square)
+    for k in range(last, -1, -2):
+        total = total * square + (-1.0) ** (k // 2) / math.factorial(k)
+    return total
+
+
+def multiples(c, period, terms):
+    """Sine and cosine of each multiple of 2πc / 2^period, in the order of the kernel."""
+    quadrant = c >> np.uint64(period - 2) & np.uint64(3)
+    rest = (c & np.uint64((1 << (period - 2)) - 1)).astype(np.float64)
+    angle = np.ldexp(rest, 2 - period) * (math.pi / 2) - math.pi / 4
+    odd, even = angle * series(angle * angle, 15), series(angle * angle, 16)
+    sine, cosine = (even + odd) * math.sqrt(0.5), (even - odd) * math.sqrt(0.5)
+    turned, back = (quadrant & np.uint64(1)).astype(bool), quadrant >= 2
+    sine, cosine = np.where(turned, cosine, sine), np.where(turned, -sine, cosine)
+    first = sine, cosine = np.where(back, -sine, sine), np.where(back, -cosine, cosine)
+    for _ in range(terms):
+        yield sine, cosine
+        sine, cosine = sine * first[1] + cosine * first[0], cosine * first[1] - sine * first[0]
+
+
 def test_public_factors_use_only_operations_that_all_machines_round_alike():
     c = np.arange(0, 2**20, 97, dtype=np.uint64)
-    waves = Waves(20, 16, 15, 32)
-    for j, (sine, cosine) in enumerate(fourier._multiples(c, waves), 1):
+    for j, (sine, cosine) in enumerate(multiples(c, 20, 16), 1):
         angle = 2 * np.pi * ((j * c) % 2**20) / 2**20
-        assert np.abs(sine - np.sin(angle)).max() < 1e-13
-        assert np.abs(cosine - np.cos(angle)).max() < 1e-13
+        assert np.abs(sine - np.sin(angle)).max() < 1e-14
+        assert np.abs(cosine - np.cos(angle)).max() < 1e-14
+
+
+AMPLITUDES = (0.61, -1e-3, 2.5, 1e-9, -0.25)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("period", [2, 3, 21, 24, 64])
+def test_a_sum_has_the_factors_of_the_definition(period, count):
+    """Bit for bit, at either party: shares would not cancel otherwise."""
+    waves = Waves(period, len(AMPLITUDES), 15, 35)
+    c = integers(0, 2**period - 1, max(count, 9))[:count]
+    opened = Opened(pack_words(c, period), pack_words(np.zeros_like(c), period), period)
+    drawn = Stream(bytes(16), 3).bytes((10 * count * 35 + 7) // 8)
+    drawn = drawn[:-1] + bytes([drawn[-1] & (0xFF >> -(10 * count * 35) % 8)])
+    table = unpack_words(drawn, 10 * count, 35).reshape(2, 5, count)
+    part = _core.Dealt(bytes(16), 0, 0, [(0, False), (10 * count * 35, True)], drawn)
+    found = fourier.summed(Phase(opened, count, part, 1), waves, AMPLITUDES, 17, -3)
+    total = np.full(count, -3).astype(np.uint64)
+    for j, (sine, cosine) in enumerate(multiples(c, period, 5)):
+        size = math.ldexp(AMPLITUDES[j], 17)
+        for factor, share, sign in ((sine, table[0, j], 1), (cosine, table[1, j], -1)):
+            total += np.rint(sign * factor * size).astype(np.int64).view(np.uint64) * share
+    assert np.array_equal(found, total)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("kind", ["plain", "signs", "prefixes"])
+def test_the_fast_way_deals_what_the_definition_deals(kind, count, monkeypatch):
+    waves = Waves(21, 8, 15, 35)
+    mask = {
+        "plain": WaveMask(count, waves),
+        "signs": SignWaveMask(SignMask(count, 24), waves),
+        "prefixes": PrefixWaveMask(PrefixMask(count, 24), waves),
+    }[kind]
+
+    def deal():
+        return mask.deal((Stream(bytes(range(16)), 3), Stream(bytes(range(1, 17)), 3)))
+
+    fast = deal()
+    monkeypatch.setattr(type(mask), "_correct", Correlation._correct)
+    assert fast == deal() and len(fast) == mask.size()
+
+
+def test_waves_are_rounded_as_the_bound_demands():
+    """Half a unit, and what the bound allows beyond: 0.7072 is that much above √½."""
+    for waves in (Waves(24, 24, 15, 35), Waves(64, 12, 24, 51)):
+        mask = WaveMask(20_000, waves)
+        keys = secrets.token_bytes(16), secrets.token_bytes(16)
+        sent = mask.deal((Stream(keys[0], 0), Stream(keys[1], 0)))
+        parts = [mask.take(p, Stream(keys[p], 0), sent).arrays() for p in (0, 1)]
+        r, table = (sum(arrays) for arrays in zip(*parts, strict=True))
+        turns = (r.astype(object) * np.arange(1, waves.terms + 1)[:, None]) % 2**waves.period
+        angles = 2 * np.pi * np.ldexp(turns.astype(np.float64), -waves.period)
+        exact = np.ldexp(np.stack([np.cos(angles), np.sin(angles)]), waves.fraction)
+        found = additive.signed(table, waves.ring).view(np.int64)
+        assert np.abs(found - exact).max() <= 0.5 * 0.7072 * 2**0.5
+
+
+def test_what_does_not_fit_is_refused():
+    part = _core.Dealt(bytes(16), 0, 0, [(21 * 4, False), (2 * 3 * 4 * 35, False)])
+    sizes, message = np.ones(3), bytes(11)
+    good = (1, (4, 21), (21, 3, 15, 35), sizes, 0)
+    assert _core.sum_waves(message, message, part, *good).size == 4
+    for place, bad in (
+        (0, 0),
+        (1, (5, 21)),
+        (2, (1, 3, 15, 35)),
+        (2, (65, 3, 15, 35)),
+        (2, (21, 3, 15, 34)),
+        (2, (21, 4, 15, 35)),
+        (2, (21, 3, 51, 35)),
+        (3, np.ones(2)),
+        (3, np.full(3, np.nan)),
+        (3, np.full(3, 2.0**50)),
+    ):
+        with pytest.raises(ValueError, match=r"length|bits|finite"):
+            _core.sum_waves(message, message, part, *good[:place], bad, *good[place + 1 :])
+    for bits in (20, 22, 65):
+        with pytest.raises(ValueError, match=r"length|bits"):
+            _core.deal_waves(part, part, 1, (4, bits), (21, 3, 15, 35))
 
 
 CASES = {

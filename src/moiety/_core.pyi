@@ -13,6 +13,8 @@ import numpy.typing as npt
 _Buffer: TypeAlias = bytes | bytearray | memoryview
 _Words: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
 _Bits: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
+_BitRows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+_Waves: TypeAlias = tuple[int, int, int, int]
 _Rows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint64]]
 
 def stream(key: bytes, stream_id: int, offset_bytes: int, out: npt.NDArray[np.uint8]) -> None:
@@ -145,9 +147,17 @@ def look_up(
     """
 
 def deal_tables(
-    first: Dealt, second: Dealt, field: int, shape: tuple[int, int, int, int], top: bool
+    first: Dealt,
+    second: Dealt,
+    field: int,
+    shape: tuple[int, int, int, int],
+    top: bool,
+    waves: _Waves | None = None,
 ) -> bytes:
-    """The corrections of the tables of r, field 0; with `top` those of its top bits go first."""
+    """The corrections of the tables of r, field 0; with `top` those of its top bits go first.
+
+    With `waves` those of `deal_waves` go last; their field is the one after the tables.
+    """
 
 def mask_level(state: npt.NDArray[np.uint64], dealt: Dealt, count: int) -> bytes:
     """The message of one level of the tree that merges the digits of a state."""
@@ -162,6 +172,67 @@ def merge_level(
 ) -> _Rows:
     """The state after that level."""
 
+def deal_point_keys(first: Dealt, second: Dealt, count: int, ring: int, domain: int) -> bytes:
+    """The correction words of keys for the lowest `domain` bits of r, words of `ring` bits.
+
+    r is field 0 of both parts; roots are field 1 of the first party's, field 2 of the second's.
+    """
+
+def deal_prefixes(
+    first: Dealt, second: Dealt, count: int, ring: int, waves: _Waves | None = None
+) -> bytes:
+    """The corrections of the top bits of r, field 3, maybe of waves, field 4, and such words.
+
+    The keys are for all bits of r but the top one.
+    """
+
+def point_shares(
+    own: bytes, theirs: bytes, dealt: Dealt, field: int, shape: tuple[int, int], first: bool
+) -> _Bits:
+    """Shares of [c = r] for the opened c, by the correction words from number `field` on.
+
+    `shape` is (count, bits of c), all of which the keys are for.
+    """
+
+def prefix_signs(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    field: int,
+    shape: tuple[int, int],
+    shifts: npt.NDArray[np.uint64],
+    first: bool,
+) -> _BitRows:
+    """Shares of the top bit of c - shift - r for each shift, in rows; field 3 is the top bit of r.
+
+    `shape` is (count, bits of c); the keys are for all but the top one.
+    """
+
+def deal_waves(
+    first: Dealt, second: Dealt, field: int, shape: tuple[int, int], waves: _Waves
+) -> bytes:
+    """The corrections of cosines and sines of multiples of r, field 0; `shape` is (count, bits of r).
+
+    `waves` is (period, terms, fraction, bits of a share): row j of the field's cosines, and of its
+    sines, is that of (j + 1) · 2πr / 2^period, rounded to so many fraction bits.
+    """
+
+def sum_waves(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    field: int,
+    shape: tuple[int, int],
+    waves: _Waves,
+    amplitudes: npt.NDArray[np.float64],
+    offset: int,
+) -> _Words:
+    """Shares of offset + the sum of amplitude_j · sin((j + 1) · 2π(c - r) / 2^period), mod 2^64.
+
+    `shape` is (count, bits of c). The public factors are products of the amplitudes, rounded: the
+    same at all parties, on every machine.
+    """
+
 def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
@@ -173,6 +244,8 @@ def cpu_features() -> dict[str, str]:
 
     With MOIETY_PORTABLE=1 in the environment, the first two use no vector code of ours; results are
     the same. The crates `aes`, `blake3` and `curve25519-dalek` choose for themselves either way.
+    MOIETY_THREADS says on how many threads a kernel runs where its operands are large, else two, or
+    one where there is one core; results do not depend on it.
     """
 
 @final

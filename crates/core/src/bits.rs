@@ -1,6 +1,6 @@
 //! Words of k bits packed without gaps, runs of bits, and the transpose of a bit matrix.
 
-use crate::Error;
+use crate::{Error, Features, simd};
 
 /// Words that fill whole bytes at every width.
 const GROUP: usize = 8;
@@ -18,7 +18,10 @@ pub fn packed_len(n: usize, bits: u32) -> Result<usize, Error> {
 }
 
 /// Refuses bytes that are not those of `n` words of `bits` bits.
-fn check(bits: u32, n: usize, packed: &[u8]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Bits`] and [`Error::Length`].
+pub fn check(bits: u32, n: usize, packed: &[u8]) -> Result<(), Error> {
     let length = packed_len(n, bits)?;
     if packed.len() != length {
         return Err(Error::Length("packed words", length, packed.len()));
@@ -31,22 +34,21 @@ fn check(bits: u32, n: usize, packed: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Bits`] unless 1 ≤ bits ≤ 64; [`Error::Length`] unless `out` has [`packed_len`] bytes.
 /// Higher bits of a word are dropped, not checked.
-pub fn pack(words: &[u64], bits: u32, out: &mut [u8]) -> Result<(), Error> {
+pub fn pack(words: &[u64], bits: u32, out: &mut [u8], features: Features) -> Result<(), Error> {
     check(bits, words.len(), out)?;
-    pack_groups(words, bits, out);
+    pack_groups(words, bits, out, features);
     Ok(())
 }
 
-/// The `n` words that [`pack`] turned into `data`.
+/// Writes the words that [`pack`] turned into `data` to `words`.
 ///
 /// # Errors
 /// As [`pack`], and [`Error::TrailingBits`] if a bit after the last word is set.
-pub fn unpack(data: &[u8], n: usize, bits: u32) -> Result<Vec<u64>, Error> {
-    check(bits, n, data)?;
-    check_padding(data, n * bits as usize)?;
-    let mut words = vec![0; n];
-    unpack_groups(data, bits, &mut words);
-    Ok(words)
+pub fn unpack(data: &[u8], bits: u32, words: &mut [u64], features: Features) -> Result<(), Error> {
+    check(bits, words.len(), data)?;
+    check_padding(data, words.len() * bits as usize)?;
+    unpack_groups(data, bits, words, features);
+    Ok(())
 }
 
 /// Refuses set bits after the first `count`.
@@ -77,12 +79,16 @@ macro_rules! at_width {
 }
 
 /// [`pack`] for lengths that fit.
-pub(crate) fn pack_groups(words: &[u64], bits: u32, out: &mut [u8]) {
+pub(crate) fn pack_groups(words: &[u64], bits: u32, out: &mut [u8], features: Features) {
+    let done = simd::pack(words, bits, out, features);
+    let (words, out) = (&words[done..], &mut out[done / GROUP * bits as usize..]);
     at_width!(bits, pack_width(words, out));
 }
 
 /// [`unpack`] for lengths that fit; bits after the last word are dropped.
-pub(crate) fn unpack_groups(data: &[u8], bits: u32, words: &mut [u64]) {
+pub(crate) fn unpack_groups(data: &[u8], bits: u32, words: &mut [u64], features: Features) {
+    let done = simd::unpack(data, bits, words, features);
+    let (data, words) = (&data[done / GROUP * bits as usize..], &mut words[done..]);
     at_width!(bits, unpack_width(data, words));
 }
 
@@ -186,20 +192,21 @@ pub(crate) fn read_bits(data: &[u8], first: usize, count: usize, out: &mut [u64]
     }
 }
 
-/// Adds the first `count` bits of `words` to `out` from bit `first` on, where it holds zeros.
+/// Writes the first `count` bits of `words` to `out` from bit `first` on, and zeros to the rest of
+/// the last byte; earlier bits of the first byte are kept.
 pub(crate) fn write_bits(out: &mut [u8], first: usize, count: usize, words: &[u64]) {
     let (begin, shift) = (first / 8, first % 8);
     let out = &mut out[begin..];
     let (full, left) = (count / 64, count % 64);
+    let out_first = out.first().copied().unwrap_or_default();
     let (chunks, _) = out.as_chunks_mut::<8>();
-    let mut carried = 0;
+    let kept = if shift > 0 { u64::from(out_first) & ((1 << shift) - 1) } else { 0 };
+    let mut carried = kept;
     if shift == 0 {
         for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
             *bytes = word.to_le_bytes();
         }
     } else {
-        // The first byte may hold the end of an earlier run.
-        carried = if full > 0 { u64::from(chunks[0][0]) } else { 0 };
         for (bytes, word) in chunks.iter_mut().zip(&words[..full]) {
             *bytes = (carried | word << shift).to_le_bytes();
             carried = word >> (64 - shift);
@@ -209,7 +216,7 @@ pub(crate) fn write_bits(out: &mut [u8], first: usize, count: usize, words: &[u6
     let tail = u128::from(last) << shift | u128::from(carried);
     let end = (first + count).div_ceil(8) - begin;
     for (byte, value) in out[8 * full..end].iter_mut().zip(tail.to_le_bytes()) {
-        *byte |= value;
+        *byte = value;
     }
 }
 

@@ -5,13 +5,14 @@
 use crate::bits::{check_padding, read_bits, unpack_groups};
 use crate::keys::StreamKey;
 use crate::prg::Prg;
-use crate::{Error, Features};
+use crate::{Error, Features, simd};
 
 /// Words that a kernel treats together: they stay in the first cache.
 pub(crate) const CHUNK: usize = 2048;
 
 /// One party's part: where each of its fields begins, and what it is read from.
 pub struct Dealt<B> {
+    features: Features,
     prg: Prg,
     stream: u64,
     sent: B,
@@ -67,7 +68,7 @@ impl<B: AsRef<[u8]>> Dealt<B> {
             at = due;
         }
         let prg = Prg::new(origin.key, features);
-        Ok(Self { prg, stream: origin.stream, sent: corrections, fields: places, end })
+        Ok(Self { features, prg, stream: origin.stream, sent: corrections, fields: places, end })
     }
 
     /// The first byte of the stream that is not drawn.
@@ -84,7 +85,7 @@ impl<B: AsRef<[u8]>> Dealt<B> {
         first: usize,
         sizes: [(usize, u32); N],
     ) -> Result<[Share<'_>; N], Error> {
-        let empty = Share { source: Source::Sent(&[]), bits: 1 };
+        let empty = Share { source: Source::Sent(&[]), bits: 1, features: self.features };
         let mut shares = [empty; N];
         for (index, (share, (count, bits))) in shares.iter_mut().zip(sizes).enumerate() {
             *share = self.share(first + index, count, bits)?;
@@ -102,7 +103,7 @@ impl<B: AsRef<[u8]>> Dealt<B> {
         if count.checked_mul(bits as usize) != Some(place.bits) {
             return Err(Error::Length("bits of a field", count * bits as usize, place.bits));
         }
-        Ok(Share { source: self.source(*place), bits })
+        Ok(Share { source: self.source(*place), bits, features: self.features })
     }
 
     fn source(&self, place: Place) -> Source<'_> {
@@ -119,6 +120,7 @@ impl<B: AsRef<[u8]>> Dealt<B> {
 pub struct Share<'a> {
     source: Source<'a>,
     bits: u32,
+    features: Features,
 }
 
 #[derive(Clone, Copy)]
@@ -141,13 +143,38 @@ impl<'a> Share<'a> {
     ///
     /// # Errors
     /// [`Error::Length`] and [`Error::TrailingBits`] as [`crate::bits::unpack`].
-    pub fn message(data: &'a [u8], count: usize, bits: u32) -> Result<Self, Error> {
+    pub fn message(
+        data: &'a [u8],
+        count: usize,
+        bits: u32,
+        features: Features,
+    ) -> Result<Self, Error> {
         let length = crate::bits::packed_len(count, bits)?;
         if data.len() != length {
             return Err(Error::Length("message", length, data.len()));
         }
         check_padding(data, count * bits as usize)?;
-        Ok(Self { source: Source::Sent(data), bits })
+        Ok(Self { source: Source::Sent(data), bits, features })
+    }
+
+    /// The bytes of a field that was sent.
+    ///
+    /// # Errors
+    /// [`Error::Drawn`] if it was not.
+    pub(crate) fn sent(self) -> Result<&'a [u8], Error> {
+        match self.source {
+            Source::Sent(data) => Ok(data),
+            Source::Drawn { .. } => Err(Error::Drawn),
+        }
+    }
+
+    /// Asks for `count` words from number `first` on, which are soon read.
+    pub(crate) fn prefetch(self, first: usize, count: usize) {
+        if let Source::Sent(data) = self.source {
+            let begin = first * self.bits as usize / 8;
+            let end = ((first + count) * self.bits as usize).div_ceil(8);
+            simd::prefetch(data.get(begin..end).unwrap_or_default());
+        }
     }
 
     /// Writes all words to `out`.
@@ -184,11 +211,13 @@ impl<'a> Share<'a> {
         }
         let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
         match self.source {
-            Source::Sent(data) => unpack_groups(&data[begin..begin + length], self.bits, out),
+            Source::Sent(data) => unpack_groups(&data[begin..], self.bits, out, self.features),
+            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of(out)),
             Source::Drawn { .. } => {
-                let bytes = scratch.bytes(length);
-                self.source.read(begin, bytes);
-                unpack_groups(bytes, self.bits, out);
+                // With room for whole vectors.
+                let bytes = scratch.bytes(length + 64);
+                self.source.read(begin, &mut bytes[..length]);
+                unpack_groups(bytes, self.bits, out, self.features);
             }
         }
     }
@@ -197,6 +226,10 @@ impl<'a> Share<'a> {
     pub(crate) fn bits(self, first: usize, count: usize, out: &mut [u64], scratch: &mut Scratch) {
         match self.source {
             Source::Sent(data) => read_bits(data, first, count, out),
+            Source::Drawn { .. } if first.is_multiple_of(8) => {
+                let bytes = simd::bytes_of(out);
+                self.source.read(first / 8, &mut bytes[..count.div_ceil(8)]);
+            }
             Source::Drawn { .. } => {
                 let bytes = scratch.bytes((first % 8 + count).div_ceil(8));
                 self.source.read(first / 8, bytes);

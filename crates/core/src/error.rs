@@ -14,6 +14,8 @@ pub enum Error {
     TrailingBits,
     /// A keystream range passes the end of its stream, 2^64 bytes.
     StreamEnd,
+    /// A field that the dealer must have sent is drawn.
+    Drawn,
     /// A value is not finite, or too large for its fraction bits.
     Range,
     /// A point, by its index, is not the canonical encoding of an element other than the identity.
@@ -37,6 +39,7 @@ impl fmt::Display for Error {
             Self::StreamEnd => {
                 write!(f, "offset + length passes the end of the stream (2^64 bytes)")
             }
+            Self::Drawn => write!(f, "a field is drawn where the dealer's bits are due"),
             Self::Range => write!(f, "a value is not finite or too large"),
             Self::Point(index) => write!(
                 f,

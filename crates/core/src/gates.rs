@@ -34,7 +34,7 @@ fn spread_word(word: u64, bytes: &mut [u8]) {
     }
 }
 
-/// Writes the masked bits of all parts, each with a share of masks, to `out`, of zeros.
+/// Writes the masked bits of all parts, each with a share of masks, to `out`.
 ///
 /// # Errors
 /// [`Error::Length`] unless `out` has the bytes of so many bits.
@@ -95,7 +95,7 @@ pub fn multiply_bits(
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    let opened = both(own, peer, total, 1)?;
+    let opened = both(own, peer, (total, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
     let mut buffers = Buffers::default();
     let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
@@ -113,7 +113,7 @@ pub fn multiply_bits(
     Ok(())
 }
 
-/// Writes the corrections of `count` products of bits to `out`, of zeros.
+/// Writes the corrections of `count` products of bits to `out`.
 ///
 /// The shares are those of a, b and, at the first party, c.
 ///
@@ -188,7 +188,7 @@ pub fn deal_bit_words(
                 );
             }
         });
-        pack_groups(words, bits, bytes);
+        pack_groups(words, bits, bytes, features);
     }
     Ok(())
 }

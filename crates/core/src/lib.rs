@@ -3,9 +3,11 @@
 //! Pure functions on slices. No IO, no clock, no environment, no randomness of its own, no Python.
 
 pub mod bits;
+mod columns;
 pub mod compare;
 pub mod curve;
 pub mod dealt;
+pub mod dpf;
 pub mod error;
 pub mod features;
 pub mod fixed;
@@ -13,7 +15,9 @@ pub mod gates;
 pub mod hash;
 pub mod keys;
 pub mod owned;
+mod parallel;
 mod planes;
+pub mod point_keys;
 pub mod prg;
 pub mod products;
 pub mod ring;
@@ -21,6 +25,7 @@ mod simd;
 pub mod tally;
 pub mod tree;
 pub mod truncation;
+pub mod waves;
 
 pub use error::Error;
 pub use features::Features;

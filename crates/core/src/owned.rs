@@ -47,7 +47,7 @@ impl Owned<'_> {
         for (word, mask) in product.iter_mut().zip(mask) {
             *word = word.wrapping_sub(mask);
         }
-        pack_groups(&product, bits, out);
+        pack_groups(&product, bits, out, features);
         Ok(())
     }
 

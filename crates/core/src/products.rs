@@ -49,12 +49,12 @@ pub fn mask_words(
             simd::widest(features, || mask_chunk(words, chunk, masking));
             (at, held) = (at + length, held + length);
             if held == CHUNK {
-                flush(&buffer, masking.bits, &mut out);
+                flush(&buffer, masking.bits, &mut out, features);
                 held = 0;
             }
         }
     }
-    flush(&buffer[..held], masking.bits, &mut out);
+    flush(&buffer[..held], masking.bits, &mut out, features);
     Ok(())
 }
 
@@ -68,9 +68,14 @@ fn mask_chunk(words: &[u64], masks: &mut [u64], masking: Masking) {
     }
 }
 
-fn flush<'a>(words: &[u64], bits: u32, out: &mut impl Iterator<Item = &'a mut [u8]>) {
+fn flush<'a>(
+    words: &[u64],
+    bits: u32,
+    out: &mut impl Iterator<Item = &'a mut [u8]>,
+    features: Features,
+) {
     if let (false, Some(bytes)) = (words.is_empty(), out.next()) {
-        pack_groups(words, bits, bytes);
+        pack_groups(words, bits, bytes, features);
     }
 }
 
@@ -78,8 +83,14 @@ fn flush<'a>(words: &[u64], bits: u32, out: &mut impl Iterator<Item = &'a mut [u
 ///
 /// # Errors
 /// As [`Share::message`].
-pub fn opened_words(own: &[u8], peer: &[u8], bits: u32, out: &mut [u64]) -> Result<(), Error> {
-    let both = both(own, peer, out.len(), bits)?;
+pub fn opened_words(
+    own: &[u8],
+    peer: &[u8],
+    bits: u32,
+    out: &mut [u64],
+    features: Features,
+) -> Result<(), Error> {
+    let both = both(own, peer, (out.len(), bits), features)?;
     let mut buffers = Buffers::default();
     for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
         both.words(index * CHUNK, chunk, &mut buffers);
@@ -94,10 +105,11 @@ pub(crate) struct Both<'a>([Share<'a>; 2]);
 pub(crate) fn both<'a>(
     own: &'a [u8],
     peer: &'a [u8],
-    count: usize,
-    bits: u32,
+    (count, bits): (usize, u32),
+    features: Features,
 ) -> Result<Both<'a>, Error> {
-    Ok(Both([Share::message(own, count, bits)?, Share::message(peer, count, bits)?]))
+    let message = |data| Share::message(data, count, bits, features);
+    Ok(Both([message(own)?, message(peer)?]))
 }
 
 /// Buffers that a kernel keeps from chunk to chunk.
@@ -146,7 +158,7 @@ pub fn multiply(
     features: Features,
 ) -> Result<(), Error> {
     let count = out.len();
-    let opened = both(own, peer, 2 * count, bits)?;
+    let opened = both(own, peer, (2 * count, bits), features)?;
     let mut buffers = Buffers::default();
     let mut parts: [Vec<u64>; 4] = core::array::from_fn(|_| vec![0; CHUNK]);
     let keep = if first { u64::MAX } else { 0 };
@@ -194,7 +206,7 @@ pub fn deal_products(
             share.words(at, part, &mut scratch);
         }
         simd::widest(features, || product_chunk(c, [a0, a1, b0, b1]));
-        pack_groups(c, bits, bytes);
+        pack_groups(c, bits, bytes, features);
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Gates on bits that are shared by exclusive or, and the tree that merges compared digits.
 
-use crate::Error;
-use crate::bits::write_bits;
+use crate::columns::{self, Field, columns_len};
+use crate::compare::{WIDE, WORTH_A_THREAD};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::close;
-use crate::products::{Both, Buffers, both};
+use crate::products::{Both, Buffers, both, same};
+use crate::{Error, Features, parallel};
 
 /// One level of the tree of digits: which rows of a state meet, and which pass.
 #[derive(Clone, Copy)]
@@ -36,6 +37,11 @@ impl Level {
         ))
     }
 
+    /// The message: rows of bits.
+    fn field(self) -> Field {
+        Field { rows: 3 * self.pairs - 1, bits: 1 }
+    }
+
     /// The fields of its correlation: a, the b of both products, the c of both, in bits.
     fn shares<B: AsRef<[u8]>>(
         self,
@@ -57,38 +63,40 @@ impl Level {
 /// # Errors
 /// [`Error::Length`] if it is none of at least two digits.
 pub fn level_len(rows: usize, count: usize) -> Result<usize, Error> {
-    let level = Level::of(rows)?;
-    Ok(((3 * level.pairs - 1) * count).div_ceil(8))
+    columns_len(&[Level::of(rows)?.field()], count)
 }
 
-/// Writes the message of one level of the tree to `out`, of zeros.
+/// Writes the message of one level of the tree to `out`.
 ///
 /// # Errors
 /// [`Error::Length`] if a size does not fit.
-pub fn mask_level<B: AsRef<[u8]>>(
+pub fn mask_level<B: AsRef<[u8]> + Sync>(
     (state, rows): (&[u64], usize),
     dealt: &Dealt<B>,
     count: usize,
     out: &mut [u8],
+    features: Features,
 ) -> Result<(), Error> {
     let width = count.div_ceil(64);
     let level = Level::of(rows)?;
-    if state.len() != rows * width {
-        return Err(Error::Length("rows", rows * width, state.len()));
-    }
+    same("rows", rows * width, state.len())?;
     let (masks, _) = level.shares(dealt, count)?;
-    if out.len() != level_len(rows, count)? {
-        return Err(Error::Length("message", level_len(rows, count)?, out.len()));
-    }
-    let (mut scratch, mut line) = (Scratch::default(), vec![0; width]);
-    let (mut at, mut begun) = (0, [0; 3]);
-    for (row, field) in level.opened() {
-        masks[field].bits(begun[field], count, &mut line, &mut scratch);
-        line.iter_mut().zip(&state[row * width..]).for_each(|(mask, bit)| *mask ^= bit);
-        write_bits(out, at, count, &line);
-        (at, begun[field]) = (at + count, begun[field] + count);
-    }
-    Ok(())
+    columns::write(&[level.field()], (count, WORTH_A_THREAD), out, features, |mut part| {
+        let (mut scratch, mut line) =
+            (Scratch::default(), vec![0; part.count.min(WIDE).div_ceil(64)]);
+        for from in (0..part.count).step_by(WIDE) {
+            let (at, size) = (part.begin + from, WIDE.min(part.count - from));
+            let known = size.min(count - at);
+            let mut begun = [0; 3];
+            for (index, (row, field)) in level.opened().enumerate() {
+                masks[field].bits(begun[field] + at, known, &mut line, &mut scratch);
+                let bits = &state[row * width + at / 64..];
+                line.iter_mut().zip(bits).for_each(|(mask, bit)| *mask ^= bit);
+                part.put_bits((0, index), from, (&line, size));
+                begun[field] += count;
+            }
+        }
+    })
 }
 
 /// The rows of a state after one level.
@@ -105,82 +113,103 @@ pub fn merged_rows(rows: usize) -> Result<usize, Error> {
 ///
 /// # Errors
 /// [`Error::Length`] or [`Error::TrailingBits`] if a size does not fit.
-pub fn merge_level<B: AsRef<[u8]>>(
+pub fn merge_level<B: AsRef<[u8]> + Sync>(
     (state, rows): (&[u64], usize),
     (own, peer): (&[u8], &[u8]),
     dealt: &Dealt<B>,
     (count, first): (usize, bool),
     out: &mut [u64],
+    features: Features,
 ) -> Result<(), Error> {
     let width = count.div_ceil(64);
     let level = Level::of(rows)?;
-    if state.len() != rows * width {
-        return Err(Error::Length("rows", rows * width, state.len()));
-    }
+    same("rows", rows * width, state.len())?;
+    same("rows", merged_rows(rows)? * width, out.len())?;
     let (masks, products) = level.shares(dealt, count)?;
-    let opened = both(own, peer, (3 * level.pairs - 1) * count, 1)?;
-    let Level { digits, pairs, odd } = level;
-    if out.len() != merged_rows(rows)? * width {
-        return Err(Error::Length("rows", merged_rows(rows)? * width, out.len()));
-    }
-    let row = |index: usize| &state[index * width..(index + 1) * width];
-    let mut gates = Gates::new(opened, (masks, products), (count, first));
-    let mut lines = out.chunks_exact_mut(width.max(1));
-    for (passed, line) in (0..odd).zip(&mut lines) {
-        line.copy_from_slice(row(passed));
-    }
-    for (pair, line) in (0..pairs).zip(&mut lines) {
-        gates.product(pair, pairs + pair, 0, line);
-        line.iter_mut().zip(row(odd + 2 * pair)).for_each(|(less, high)| *less ^= high);
-    }
-    for (passed, line) in (0..odd).zip(&mut lines) {
-        line.copy_from_slice(row(digits + passed));
-    }
-    for (pair, line) in (0..pairs - 1).zip(&mut lines) {
-        gates.product(pair, 2 * pairs + pair, 1, line);
-    }
-    lines.for_each(|line| line.copy_from_slice(row(2 * digits - 1)));
+    let opened = both(own, peer, ((3 * level.pairs - 1) * count, 1), features)?;
+    let first = if first { u64::MAX } else { 0 };
+    let merged = Merged { level, state, width, opened, masks, products, count, first };
+    let per = parallel::share(width, WIDE / 64, features.threads(count, WORTH_A_THREAD));
+    parallel::each(parallel::columns(out, width, per).enumerate(), |(part, mut lines)| {
+        let mut gates = Gates::new(per.min(WIDE / 64));
+        let length = lines.first().map_or(0, |line| line.len());
+        for from in (0..length).step_by(WIDE / 64) {
+            let end = length.min(from + WIDE / 64);
+            let mut lines = lines.iter_mut().map(|line| &mut line[from..end]);
+            merged.rows(&mut gates, part * per + from, &mut lines);
+        }
+    });
     Ok(())
 }
 
-/// Products of rows of bits that were opened with masks.
-struct Gates<'a> {
+/// What all chunks of [`merge_level`] share.
+struct Merged<'a> {
+    level: Level,
+    state: &'a [u64],
+    width: usize,
     opened: Both<'a>,
     masks: [Share<'a>; 3],
     products: [Share<'a>; 2],
     count: usize,
     first: u64,
+}
+
+/// Buffers for a chunk of rows.
+struct Gates {
     buffers: Buffers,
     lines: [Vec<u64>; 4],
 }
 
-impl<'a> Gates<'a> {
-    fn new(
-        opened: Both<'a>,
-        (masks, products): ([Share<'a>; 3], [Share<'a>; 2]),
-        (count, first): (usize, bool),
-    ) -> Self {
-        let width = count.div_ceil(64);
-        Self {
-            opened,
-            masks,
-            products,
-            count,
-            first: if first { u64::MAX } else { 0 },
-            buffers: Buffers::default(),
-            lines: core::array::from_fn(|_| vec![0; width]),
+impl Gates {
+    fn new(width: usize) -> Self {
+        Self { buffers: Buffers::default(), lines: [0; 4].map(|_| vec![0; width]) }
+    }
+}
+
+impl Merged<'_> {
+    /// Writes words `at` on of each row.
+    fn rows<'a>(
+        &self,
+        gates: &mut Gates,
+        at: usize,
+        lines: &mut impl Iterator<Item = &'a mut [u64]>,
+    ) {
+        let Level { digits, pairs, odd } = self.level;
+        let row = |index: usize| &self.state[index * self.width + at..];
+        let pass = |index: usize, line: &mut [u64]| line.copy_from_slice(&row(index)[..line.len()]);
+        for (passed, line) in (0..odd).zip(&mut *lines) {
+            pass(passed, line);
         }
+        for (pair, line) in (0..pairs).zip(&mut *lines) {
+            self.product(gates, (pair, pairs + pair, 0), at, line);
+            line.iter_mut().zip(row(odd + 2 * pair)).for_each(|(less, high)| *less ^= high);
+        }
+        for (passed, line) in (0..odd).zip(&mut *lines) {
+            pass(digits + passed, line);
+        }
+        for (pair, line) in (0..pairs - 1).zip(&mut *lines) {
+            self.product(gates, (pair, 2 * pairs + pair, 1), at, line);
+        }
+        lines.for_each(|line| pass(2 * digits - 1, line));
     }
 
-    /// Writes x · y = c ^ d·b ^ (a ^ d)·e, for row `pair` of x and row `row` of y as opened.
-    fn product(&mut self, pair: usize, row: usize, which: usize, found: &mut [u64]) {
-        let (count, at) = (self.count, pair * self.count);
-        let [x, y, left, right] = &mut self.lines;
-        self.opened.bits(at, count, x, &mut self.buffers);
-        self.opened.bits(row * count, count, y, &mut self.buffers);
-        self.masks[0].bits(at, count, left, &mut self.buffers.scratch);
-        self.masks[1 + which].bits(at, count, right, &mut self.buffers.scratch);
-        self.products[which].bits(at, count, found, &mut self.buffers.scratch);
+    /// Writes x · y = c ^ d·b ^ (a ^ d)·e, for row `pair` of x and row `other` of y as opened.
+    fn product(
+        &self,
+        gates: &mut Gates,
+        (pair, other, which): (usize, usize, usize),
+        at: usize,
+        found: &mut [u64],
+    ) {
+        let length = (64 * found.len()).min(self.count - 64 * at);
+        let (row, other) = (pair * self.count + 64 * at, other * self.count + 64 * at);
+        let [x, y, left, right] = gates.lines.each_mut().map(|line| &mut line[..found.len()]);
+        let buffers = &mut gates.buffers;
+        self.opened.bits(row, length, x, buffers);
+        self.opened.bits(other, length, y, buffers);
+        self.masks[0].bits(row, length, left, &mut buffers.scratch);
+        self.masks[1 + which].bits(row, length, right, &mut buffers.scratch);
+        self.products[which].bits(row, length, found, &mut buffers.scratch);
         close([x, y, left, right], self.first, found);
     }
 }

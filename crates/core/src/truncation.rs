@@ -64,7 +64,8 @@ pub fn truncate(
     features: Features,
 ) -> Result<(), Error> {
     same("shares", x.len(), out.len())?;
-    let messages = [Share::message(own, x.len(), 1)?, Share::message(peer, x.len(), 1)?];
+    let message = |data| Share::message(data, x.len(), 1, features);
+    let messages = [message(own)?, message(peer)?];
     let mut scratch = Scratch::default();
     let mut bits: [Vec<u64>; 3] = core::array::from_fn(|_| vec![0; CHUNK / 64]);
     for (index, (words, y)) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK)).enumerate() {
@@ -118,7 +119,7 @@ pub fn unmask(
     out: &mut [u64],
     features: Features,
 ) -> Result<(), Error> {
-    let opened = both(own, peer, out.len(), 1)?;
+    let opened = both(own, peer, (out.len(), 1), features)?;
     let mut buffers = Buffers::default();
     let mut bits = vec![0; CHUNK / 64];
     for (index, y) in out.chunks_mut(CHUNK).enumerate() {

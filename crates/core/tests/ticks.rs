@@ -6,8 +6,10 @@ use common::{every_path, words};
 use moiety_core::Features;
 use moiety_core::compare::{Comparison, deal_tables, look_up, tables_len};
 use moiety_core::dealt::{Dealt, Origin};
+use moiety_core::dpf::{Keys, Masked, points, signs};
 use moiety_core::gates::{mask_bits, spread};
 use moiety_core::keys::StreamKey;
+use moiety_core::point_keys::{deal_keys, keys_len};
 use moiety_core::products::{Masking, mask_words, multiply};
 use moiety_core::truncation::{Wrap, mask_tops, truncate, unmask};
 
@@ -49,7 +51,7 @@ fn comparisons_agree_on_every_path() {
         agree(|features| {
             let dealt = part(1, &fields, features);
             let mut state = vec![0; shape.rows() * count.div_ceil(64)];
-            let both = (&message[..], &message[..]);
+            let both = (&message[..], &message[..], 77);
             look_up(both, (&dealt, 2), (shape, true), &mut state, features).expect("a fit");
             bytes(&state)
         });
@@ -58,6 +60,44 @@ fn comparisons_agree_on_every_path() {
             let mut out = vec![0; tables_len(shape, true).expect("a fit")];
             deal_tables(parties, (shape, 2), true, &mut out, features).expect("a fit");
             out
+        });
+    }
+}
+
+#[test]
+fn point_functions_agree_on_every_path() {
+    for (count, ring) in [(1, 2), (13, 8), (9001, 9), (4096, 64), (5003, 24)] {
+        let roots = [64 * count, 128 * count, 128 * count, count];
+        let message = bytes(&words(5, count));
+        agree(|features| {
+            let parties = (&part(1, &roots, features), &part(2, &roots, features));
+            let keys = [ring - 1, ring].map(|domain| Keys { count, domain });
+            let [prefix, point] = keys.map(|keys| {
+                let mut out = vec![0; keys_len(keys).expect("a fit")];
+                deal_keys(parties, (keys, 64), &mut out, features).expect("a fit");
+                out
+            });
+            let due = (count * ring as usize).div_ceil(8);
+            let mut opened = message[..due].to_vec();
+            *opened.last_mut().expect("not empty") &= 1;
+            let shares = |field, keys: Keys, words: &[u8]| {
+                let depth = keys.domain.saturating_sub(7) as usize * count;
+                let inner = [63 * depth, 64 * depth, 2 * depth];
+                let fields = roots[..field].iter().map(|&bits| (bits, false));
+                let inner = inner.into_iter().filter(|_| depth > 0).chain([128 * count]);
+                let fields: Vec<_> = fields.chain(inner.map(|bits| (bits, true))).collect();
+                let origin = Origin { key: &StreamKey::new(&[1; 16]), stream: 7, offset: 11 };
+                Dealt::new(origin, &fields, (words.to_vec(), 0), features).expect("a fit")
+            };
+            let messages = (&opened[..], &opened[..]);
+            let masked = Masked { messages, count, ring, field: 4, first: true };
+            let (mut sign, mut equal) = (vec![0; 3 * count], vec![0; count]);
+            let dealt = shares(4, keys[0], &prefix);
+            signs(masked, &dealt, &[0, 5, 1 << 60], &mut sign, features).expect("a fit");
+            let dealt = shares(3, keys[1], &point);
+            let masked = Masked { field: 3, first: false, ..masked };
+            points(masked, &dealt, &mut equal, features).expect("a fit");
+            [prefix, point, sign, equal].concat()
         });
     }
 }

@@ -11,7 +11,13 @@ use moiety_core::{Error, Features, bits};
 
 fn pack(words: &[u64], bits: u32) -> Result<Vec<u8>, Error> {
     let mut out = vec![0xaa; bits::packed_len(words.len(), bits)?];
-    bits::pack(words, bits, &mut out).map(|()| out)
+    bits::pack(words, bits, &mut out, Features::PORTABLE).map(|()| out)
+}
+
+fn unpack(data: &[u8], n: usize, bits: u32) -> Result<Vec<u64>, Error> {
+    bits::check(bits, n, data)?;
+    let mut words = vec![0; n];
+    bits::unpack(data, bits, &mut words, Features::PORTABLE).map(|()| words)
 }
 
 fn slow_product(a: &[u64], b: &[u64], Shape { m, k, n }: Shape) -> Vec<u64> {
@@ -69,36 +75,43 @@ fn slow_pack(words: &[u64], bits: u32) -> Vec<u8> {
 #[test]
 fn packing_is_bit_by_bit_packing_and_back() {
     for bits in 1..=64 {
-        for n in [0, 1, 2, 7, 8, 9, 63, 64, 65, 130] {
+        for n in [0, 1, 2, 7, 8, 9, 63, 64, 65, 130, 1000] {
             let words = words(u64::from(bits), n);
             let packed = pack(&words, bits).expect("a width in range");
             assert_eq!(packed, slow_pack(&words, bits), "{n} words of {bits} bits");
+            for features in every_path() {
+                let (mut out, mut back) = (vec![0xaa; packed.len()], vec![7; n]);
+                bits::pack(&words, bits, &mut out, features).expect("a width in range");
+                assert_eq!(out, packed, "{n} words of {bits} bits, {features:?}");
+                bits::unpack(&out, bits, &mut back, features).expect("what was packed");
+                assert_eq!(Ok(back), unpack(&packed, n, bits), "{bits} bits, {features:?}");
+            }
             let kept: Vec<u64> =
                 words.iter().map(|word| word & (u64::MAX >> (64 - bits))).collect();
-            assert_eq!(bits::unpack(&packed, n, bits), Ok(kept));
+            assert_eq!(unpack(&packed, n, bits), Ok(kept));
         }
     }
 }
 
 #[test]
 fn unpacking_is_strict() {
-    assert_eq!(bits::unpack(&[0b0000_0111], 1, 3), Ok(vec![7]));
-    assert_eq!(bits::unpack(&[0b0000_1111], 1, 3), Err(Error::TrailingBits));
-    assert_eq!(bits::unpack(&[0; 4], 3, 8), Err(Error::Length("packed words", 3, 4)));
-    assert_eq!(bits::unpack(&[1], 0, 8), Err(Error::Length("packed words", 0, 1)));
+    assert_eq!(unpack(&[0b0000_0111], 1, 3), Ok(vec![7]));
+    assert_eq!(unpack(&[0b0000_1111], 1, 3), Err(Error::TrailingBits));
+    assert_eq!(unpack(&[0; 4], 3, 8), Err(Error::Length("packed words", 3, 4)));
+    assert_eq!(unpack(&[1], 0, 8), Err(Error::Length("packed words", 0, 1)));
     for bits in [0, 65, u32::MAX] {
-        assert_eq!(bits::unpack(&[], 0, bits), Err(Error::Bits(bits)));
+        assert_eq!(unpack(&[], 0, bits), Err(Error::Bits(bits)));
         assert_eq!(pack(&[], bits), Err(Error::Bits(bits)));
     }
-    assert!(bits::unpack(&[], usize::MAX, 64).is_err());
-    let short = bits::pack(&[1, 2], 9, &mut [0; 2]);
+    assert!(unpack(&[], usize::MAX, 64).is_err());
+    let short = bits::pack(&[1, 2], 9, &mut [0; 2], Features::PORTABLE);
     assert_eq!(short, Err(Error::Length("packed words", 3, 2)));
     for n in 1..20 {
         let mut packed = pack(&vec![0; n], 13).expect("a width in range");
         let spare = 8 * packed.len() - 13 * n;
         for bit in 0..spare {
             *packed.last_mut().expect("not empty") = 0x80 >> bit;
-            assert_eq!(bits::unpack(&packed, n, 13), Err(Error::TrailingBits), "{n}, {bit}");
+            assert_eq!(unpack(&packed, n, 13), Err(Error::TrailingBits), "{n}, {bit}");
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use moiety_core::compare::{self, Comparison};
 use moiety_core::gates::{self, Factors};
-use moiety_core::tree;
+use moiety_core::{tree, waves};
 use numpy::{PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::part::{Bits, Dealt, bits, message, rows};
+use crate::waves::{Form, form};
 use crate::{FEATURES, plain, refuse};
 
 #[pyfunction]
@@ -82,6 +83,8 @@ pub(crate) fn deal_bit_products<'py>(
 }
 
 #[pyfunction]
+#[pyo3(signature = (own, theirs, dealt, field, shape, first, shift=0))]
+#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn look_up<'py>(
     py: Python<'py>,
     own: PyBackedBytes,
@@ -90,10 +93,12 @@ pub(crate) fn look_up<'py>(
     field: usize,
     shape: (usize, u32, u32, u32),
     first: bool,
+    shift: u64,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let shape = comparison(shape);
     rows(py, [shape.rows(), shape.count.div_ceil(64)], |out| {
-        compare::look_up((&own, &theirs), (&dealt.0, field), (shape, first), out, *FEATURES)
+        let messages = (&own[..], &theirs[..], shift);
+        compare::look_up(messages, (&dealt.0, field), (shape, first), out, *FEATURES)
     })
 }
 
@@ -102,6 +107,7 @@ fn comparison((count, ring, bits, digit): (usize, u32, u32, u32)) -> Comparison 
 }
 
 #[pyfunction]
+#[pyo3(signature = (first, second, field, shape, top, waves=None))]
 pub(crate) fn deal_tables<'py>(
     py: Python<'py>,
     first: &Dealt,
@@ -109,10 +115,17 @@ pub(crate) fn deal_tables<'py>(
     field: usize,
     shape: (usize, u32, u32, u32),
     top: bool,
+    waves: Option<Form>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let shape = comparison(shape);
-    message(py, compare::tables_len(shape, top).map_err(refuse)?, |out| {
-        compare::deal_tables((&first.0, &second.0), (shape, field), top, out, *FEATURES)
+    let (shape, waves) = (comparison(shape), waves.map(form));
+    let border = compare::tables_len(shape, top).map_err(refuse)?;
+    let after = waves.map_or(Ok(0), |waves| waves::waves_len(shape.count, waves));
+    message(py, border + after.map_err(refuse)?, |out| {
+        let (parts, (tables, rest)) = ((&first.0, &second.0), out.split_at_mut(border));
+        compare::deal_tables(parts, (shape, field), top, tables, *FEATURES)?;
+        let Some(waves) = waves else { return Ok(()) };
+        let field = field + shape.digits();
+        waves::deal_waves(parts, (field, shape.ring), (shape.count, waves), rest, *FEATURES)
     })
 }
 
@@ -126,7 +139,7 @@ pub(crate) fn mask_level<'py>(
     let rows = state.shape()[0];
     let state = (plain(&state, "state")?, rows);
     message(py, tree::level_len(rows, count).map_err(refuse)?, |out| {
-        tree::mask_level(state, &dealt.0, count, out)
+        tree::mask_level(state, &dealt.0, count, out, *FEATURES)
     })
 }
 
@@ -142,7 +155,9 @@ pub(crate) fn merge_level<'py>(
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let shape = [tree::merged_rows(state.shape()[0]).map_err(refuse)?, count.div_ceil(64)];
     let state = (plain(&state, "state")?, state.shape()[0]);
-    rows(py, shape, |out| tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out))
+    rows(py, shape, |out| {
+        tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out, *FEATURES)
+    })
 }
 
 #[pyfunction]

@@ -6,7 +6,9 @@
 
 mod comparison;
 mod part;
+mod points;
 mod ticks;
+mod waves;
 mod wire;
 
 use std::sync::LazyLock;
@@ -27,13 +29,14 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 use zeroize::Zeroizing;
 
-/// What the kernels may use; `MOIETY_PORTABLE=1` in the environment turns all of it off.
+/// What the kernels may use. In the environment, `MOIETY_PORTABLE=1` turns all instruction sets off
+/// and `MOIETY_THREADS` says on how many threads a kernel may run.
 static FEATURES: LazyLock<Features> = LazyLock::new(|| {
-    if std::env::var_os("MOIETY_PORTABLE").is_some_and(|value| value == "1") {
-        Features::PORTABLE
-    } else {
-        Features::detect()
-    }
+    let value = |name| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    let portable = value("MOIETY_PORTABLE").is_some_and(|value| value == "1");
+    let found = if portable { Features::PORTABLE } else { Features::detect() };
+    let threads = value("MOIETY_THREADS").and_then(|value| value.parse().ok());
+    threads.map_or(found, |threads| found.with_threads(threads))
 });
 
 fn refuse(error: moiety_core::Error) -> PyErr {
@@ -105,7 +108,9 @@ fn pack_words<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let words = plain(&x, "x")?;
     let length = bits::packed_len(words.len(), bits).map_err(refuse)?;
-    PyBytes::new_with(py, length, |out| py.detach(|| bits::pack(words, bits, out)).map_err(refuse))
+    PyBytes::new_with(py, length, |out| {
+        py.detach(|| bits::pack(words, bits, out, *FEATURES)).map_err(refuse)
+    })
 }
 
 #[pyfunction]
@@ -115,8 +120,8 @@ fn unpack_words(
     n: usize,
     bits: u32,
 ) -> PyResult<Bound<'_, PyArray1<u64>>> {
-    let words = py.detach(|| bits::unpack(&data, n, bits)).map_err(refuse)?;
-    Ok(PyArray1::from_vec(py, words))
+    bits::check(bits, n, &data).map_err(refuse)?;
+    part::words(py, n, |out| bits::unpack(&data, bits, out, *FEATURES))
 }
 
 #[pyclass(frozen, module = "moiety._core")]
@@ -188,10 +193,14 @@ mod _core {
     #[pymodule_export]
     use super::part::Dealt;
     #[pymodule_export]
+    use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
+    #[pymodule_export]
     use super::ticks::{
-        deal_bit_words, deal_masked, deal_products, deal_wraps, encode_words, mask_tops, mask_words,
-        multiply_words, opened_words, truncate_words, unmask_bits,
+        deal_bit_words, deal_masked, deal_products, deal_wraps, encode_words, mask_tops,
+        mask_words, multiply_words, opened_words, truncate_words, unmask_bits,
     };
+    #[pymodule_export]
+    use super::waves::{deal_waves, sum_waves};
     #[pymodule_export]
     use super::wire::{Tally, blank};
     #[pymodule_export]

@@ -1,9 +1,13 @@
 //! A party's dealt part as Python holds it, and where kernels write.
 
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
+
 use moiety_core::dealt::{self, Origin};
 use moiety_core::gates;
 use moiety_core::keys::StreamKey;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::PyMemoryError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -82,22 +86,37 @@ impl Dealt {
     }
 }
 
-/// New bytes of a known length, which `fill` writes without the interpreter.
+/// New bytes of a known length, all of which `fill` writes, without the interpreter.
+///
+/// Nothing is cleared first: that would take as long again as many a kernel.
 pub(crate) fn message(
     py: Python<'_>,
     length: usize,
     fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    PyBytes::new_with(py, length, |out| py.detach(|| fill(out)).map_err(refuse))
+    let size = isize::try_from(length).map_err(|_| PyMemoryError::new_err("a message"))?;
+    // SAFETY: without a source, the object is new, of that size, and nobody else holds it.
+    let message = unsafe {
+        let made = ffi::PyBytes_FromStringAndSize(std::ptr::null(), size);
+        Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked::<PyBytes>()
+    };
+    // SAFETY: the bytes of that object; the kernel writes them all before anybody reads them.
+    let out = unsafe {
+        let begin = ffi::PyBytes_AsString(message.as_ptr());
+        std::slice::from_raw_parts_mut(begin.cast::<u8>(), length)
+    };
+    py.detach(|| fill(out)).map_err(refuse)?;
+    Ok(message)
 }
 
-/// New words of zeros, which `fill` writes without the interpreter; `NumPy` owns the memory.
+/// New words, all of which `fill` writes, without the interpreter; `NumPy` owns the memory.
 pub(crate) fn words(
     py: Python<'_>,
     count: usize,
     fill: impl FnOnce(&mut [u64]) -> Result<(), moiety_core::Error> + Send,
 ) -> PyResult<Words<'_>> {
-    let array = PyArray1::zeros(py, count, false);
+    // SAFETY: `fill` writes all of it, and only then is it seen.
+    let array = unsafe { PyArray1::new(py, count, false) };
     filled(py, array.readwrite().as_slice_mut()?, fill)?;
     Ok(array)
 }
@@ -108,18 +127,32 @@ pub(crate) fn bits(
     count: usize,
     fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
 ) -> PyResult<Bits<'_>> {
-    let array = PyArray1::zeros(py, count, false);
+    // SAFETY: `fill` writes all of it, and only then is it seen.
+    let array = unsafe { PyArray1::new(py, count, false) };
     filled(py, array.readwrite().as_slice_mut()?, fill)?;
     Ok(array)
 }
 
-/// The same for rows of bits.
+/// The same for bits of several rows, as bytes.
+pub(crate) fn bit_rows(
+    py: Python<'_>,
+    shape: [usize; 2],
+    fill: impl FnOnce(&mut [u8]) -> Result<(), moiety_core::Error> + Send,
+) -> PyResult<Bound<'_, PyArray2<u8>>> {
+    // SAFETY: `fill` writes all of it, and only then is it seen.
+    let array = unsafe { PyArray2::new(py, shape, false) };
+    filled(py, array.readwrite().as_slice_mut()?, fill)?;
+    Ok(array)
+}
+
+/// The same for rows of bits, 64 a word.
 pub(crate) fn rows(
     py: Python<'_>,
     shape: [usize; 2],
     fill: impl FnOnce(&mut [u64]) -> Result<(), moiety_core::Error> + Send,
 ) -> PyResult<Bound<'_, PyArray2<u64>>> {
-    let array = PyArray2::zeros(py, shape, false);
+    // SAFETY: `fill` writes all of it, and only then is it seen.
+    let array = unsafe { PyArray2::new(py, shape, false) };
     filled(py, array.readwrite().as_slice_mut()?, fill)?;
     Ok(array)
 }

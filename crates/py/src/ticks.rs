@@ -56,7 +56,7 @@ pub(crate) fn opened_words(
     count: usize,
     bits: u32,
 ) -> PyResult<Words<'_>> {
-    words(py, count, |out| products::opened_words(&own, &theirs, bits, out))
+    words(py, count, |out| products::opened_words(&own, &theirs, bits, out, *FEATURES))
 }
 
 #[pyfunction]
@@ -105,7 +105,9 @@ pub(crate) fn deal_masked<'py>(
     let product = |a: usize, b: usize| a.checked_mul(b).unwrap_or(usize::MAX);
     let (inner, outer) = if transposed { (m, k) } else { (k, m) };
     if row.checked_add(m).is_none_or(|end| end > *rows) {
-        return Err(PyValueError::new_err(format!("rows {row} to {row} + {m} of a mask of {rows}")));
+        return Err(PyValueError::new_err(format!(
+            "rows {row} to {row} + {m} of a mask of {rows}"
+        )));
     }
     let masks = Owned {
         u: part.0.share(0, product(*rows, k), *width).map_err(refuse)?,

@@ -20,7 +20,7 @@ from moiety.protocols import comparison, dpf, fourier, piecewise
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.comparison import SignMask
 from moiety.protocols.dpf import PrefixMask
-from moiety.protocols.fourier import PrefixWaveMask, SignWaveMask, WaveMask, Waves
+from moiety.protocols.fourier import Phase, PrefixWaveMask, SignWaveMask, WaveMask, Waves
 from moiety.protocols.piecewise import BitsScale
 
 
@@ -64,8 +64,8 @@ curve.accuracy = _near
 def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
     recipe = proven(x.type, form)
     mask = WaveMask(x.type.size, recipe.waves)
-    c, table = yield from fourier.opened(ctx, x.words.reshape(-1), mask)
-    return recipe.value(ctx, c, table).reshape(x.type.shape)
+    phase = yield from fourier.opened(ctx, x.words.reshape(-1), mask)
+    return recipe.value(ctx, phase).reshape(x.type.shape)
 
 
 def _anywhere(x: Type, *, form: Form) -> Type:
@@ -169,11 +169,11 @@ def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
 
 
 def _chosen(
-    ctx: Context, recipe: Recipe, opened: tuple[Array, Array, Array], shape: tuple[int, ...]
+    ctx: Context, recipe: Recipe, opened: tuple[Phase, Array], shape: tuple[int, ...]
 ) -> Protocol[Array]:
     """The value where x is within the reach, else a limit."""
-    c, table, below = opened
-    value = recipe.value(ctx, c, table)
+    phase, below = opened
+    value = recipe.value(ctx, phase)
     flat = yield from piecewise.piecewise(ctx, below, value, recipe.lines, ring=recipe.waves.ring)
     return flat.reshape(shape)
 

@@ -13,7 +13,7 @@ from moiety.ops import fit
 from moiety.ops.fit import CURVES, Fit
 from moiety.protocols import fourier
 from moiety.protocols.base import Context
-from moiety.protocols.fourier import Waves
+from moiety.protocols.fourier import Phase, Waves
 from moiety.protocols.piecewise import Lines
 
 WORST = 0.02
@@ -86,10 +86,10 @@ class Recipe:
         kind = Fixed(form.fraction)
         return Type(x.shape, kind, x.owner, *bounds, error=coins, ring=self.waves.ring)
 
-    def value(self, ctx: Context, c: Array, table: Array) -> Array:
+    def value(self, ctx: Context, phase: Phase) -> Array:
         """Shares of the curve within its reach."""
-        y = fourier.summed(c, table, self.waves, self.fit.amplitudes, self.scale)
-        return y + np.uint64(sum(self.limits) // 2) if ctx.first else y
+        centre = sum(self.limits) // 2 if ctx.first else 0
+        return fourier.summed(phase, self.waves, self.fit.amplitudes, self.scale, centre)
 
 
 def proven(x: Type, form: Form) -> Recipe:

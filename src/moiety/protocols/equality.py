@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moiety import _core
+from moiety._core import Dealt
 from moiety.protocols import dpf
-from moiety.protocols.additive import open_words
+from moiety.protocols.additive import masked, open_words
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitTriples, products
 from moiety.protocols.comparison import DIGIT, digits, level_sizes
 from moiety.protocols.correlations import Array, Correlation, Field
+from moiety.ring import received
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class PointMask(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         r, zero, one = random
         return dpf.generate(r, (zero, one), self.ring)
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_point_keys(first, second, self.count, self.ring, self.ring)
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,10 @@ def _place(x: Array, low: int, width: int) -> Array:
 
 def zero_at_once(ctx: Context, x: Array, ring: int) -> Protocol[Array]:
     """Shares of [x = 0 mod 2^ring] for flat x; one round."""
-    r, zero, one, *words = ctx.supply.take(PointMask(x.size, ring))
-    (c,) = yield from open_words(ctx, x + r, ring=ring)
-    return dpf.at(ctx, (zero if ctx.first else one, *words), c, ring)
+    part = ctx.supply.packed(PointMask(x.size, ring))
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    return received(_core.point_shares, own, theirs, part, 3, (x.size, ring), ctx.first)
 
 
 def zero(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Array]:

@@ -5,22 +5,21 @@ factors of dealt shares. One round; nothing is truncated, so there is no roundin
 low bits of the result depend on c: they are noise, and public.
 
 The public factors must be the same integers at both parties, or shares do not cancel: they are
-computed by additions and products of IEEE 754 doubles alone, one NumPy operation each.
+computed by additions and products of IEEE 754 doubles alone, in one order on every machine.
 
 Source: trigonometric recombination as in Zheng et al. (SecFormer, ACL 2024) and Kei, Chow (SHAFT,
 NDSS 2025), for a dealer.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
-from moiety.protocols import dpf
-from moiety.protocols.additive import masked, open_words
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.comparison import Opened, SignMask
 from moiety.protocols.correlations import Array, Correlation, Field
@@ -41,6 +40,11 @@ class Waves:
     def field(self, count: int) -> Field:
         """Cosines, then sines, of each multiple of the mask."""
         return Field((2, self.terms, count), self.ring)
+
+    @property
+    def form(self) -> tuple[int, int, int, int]:
+        """What kernels ask for."""
+        return self.period, self.terms, self.fraction, self.ring
 
     def values(self, r: Array) -> Array:
         """Those of a mask in the clear."""
@@ -68,6 +72,10 @@ class WaveMask(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         yield self.waves.values(random[0])
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        shape = self.count, self.waves.period
+        return _core.deal_waves(first, second, 1, shape, self.waves.form)
+
 
 @dataclass(frozen=True)
 class SignWaveMask(Correlation):
@@ -85,6 +93,10 @@ class SignWaveMask(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         yield from self.sign._values(*random)
         yield self.waves.values(random[0])
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        shape = (self.sign.count, self.sign.ring, self.sign.ring - 1, self.sign.digit)
+        return _core.deal_tables(first, second, 2, shape, True, self.waves.form)
 
 
 @dataclass(frozen=True)
@@ -107,86 +119,69 @@ class PrefixWaveMask(Correlation):
         yield self.waves.values(random[0])
         yield from keys
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        count, ring = self.prefix.count, self.prefix.ring
+        return _core.deal_prefixes(first, second, count, ring, self.waves.form)
 
-def opened(ctx: Context, x: Array, mask: WaveMask) -> Protocol[tuple[Array, Array]]:
+
+@dataclass(frozen=True, repr=False)
+class Phase:
+    """An opened word, and where this party's shares of the waves of its mask are."""
+
+    opened: Opened
+    count: int
+    part: Dealt
+    field: int
+
+
+def opened(ctx: Context, x: Array, mask: WaveMask) -> Protocol[Phase]:
     """The opened c and shares of the waves of r, for flat x mod the period."""
-    r, table = ctx.supply.take(mask)
-    (c,) = yield from open_words(ctx, x + r, ring=mask.waves.period)
-    return c, table
+    part, ring = ctx.supply.packed(mask), mask.waves.period
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    return Phase(Opened(own, theirs, ring), x.size, part, 1)
 
 
 def with_signs(
     ctx: Context, x: Array, mask: SignWaveMask, shifts: Array
-) -> Protocol[tuple[Array, Array, Array]]:
+) -> Protocol[tuple[Phase, Array]]:
     """The same, and shares of [x < shift] for each shift."""
-    part: Dealt = ctx.supply.packed(mask)
-    ring, field = mask.sign.ring, mask.waves.field(x.size)
+    part, ring = ctx.supply.packed(mask), mask.sign.ring
     own = _core.mask_words([masked(x)], part, 0, ring)
-    theirs = yield from ctx.swap(own)
-    sign = yield from signs_of(ctx, Opened(own, theirs, ring), part, shifts, x.size)
-    c = received(_core.opened_words, own, theirs, x.size, ring)
-    return c, field.read(part, 1 + len(mask.sign._dependent())), sign
+    c = Opened(own, (yield from ctx.swap(own)), ring)
+    sign = yield from signs_of(ctx, c, part, shifts, x.size)
+    return Phase(c, x.size, part, 1 + len(mask.sign._dependent())), sign
 
 
 def with_prefixes(
     ctx: Context, x: Array, mask: PrefixWaveMask, shifts: Array
-) -> Protocol[tuple[Array, Array, Array]]:
+) -> Protocol[tuple[Phase, Array]]:
     """The same as `with_signs`, by distributed point functions."""
-    r, zero, one, top, table, *words = ctx.supply.take(mask)
-    ring = mask.prefix.ring
-    (c,) = yield from open_words(ctx, x + r, ring=ring)
-    key = (zero if ctx.first else one, *words)
-    return c, table, dpf.signs(ctx, c - shifts[:, np.newaxis], key, top, ring)
+    part, ring = ctx.supply.packed(mask), mask.prefix.ring
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    shape, each = (x.size, ring), np.ascontiguousarray(shifts)
+    sign = received(_core.prefix_signs, own, theirs, part, 5, shape, each, ctx.first)
+    return Phase(Opened(own, theirs, ring), x.size, part, 4), sign
 
 
 def summed(
-    c: Array, table: Array, waves: Waves, amplitudes: tuple[float, ...], scale: int
+    phase: Phase, waves: Waves, amplitudes: tuple[float, ...], scale: int, offset: int = 0
 ) -> Array:
-    """Shares of the sum of amplitude_j · sin(jωx), from c and shares of the waves of r.
+    """Shares of the sum of amplitude_j · sin(jωx) and the offset, from shares of the waves of r.
 
     Factors have `scale` fraction bits, so the result has scale + waves.fraction.
     """
-    c = c & np.uint64((1 << waves.period) - 1)
-    total = np.zeros(c.shape, np.uint64)
-    for j, (sine, cosine) in enumerate(_multiples(c, waves)):
-        size = math.ldexp(amplitudes[j], scale)
-        total += _integer(sine * size) * table[0, j]
-        total -= _integer(cosine * size) * table[1, j]
-    return total
-
-
-def _integer(x: Array) -> Array:
-    return np.rint(x).astype(np.int64).view(np.uint64)
-
-
-def _multiples(c: Array, waves: Waves) -> Iterator[tuple[Array, Array]]:
-    """Sine and cosine of jωc for each j, by the rule for the sum of two angles."""
-    sine, cosine = first = _sine_cosine(c, waves.period)
-    yield first
-    for _ in range(waves.terms - 1):
-        sine, cosine = (
-            sine * first[1] + cosine * first[0],
-            cosine * first[1] - sine * first[0],
-        )
-        yield sine, cosine
-
-
-def _sine_cosine(c: Array, period: int) -> tuple[Array, Array]:
-    """Sine and cosine of 2πc / 2^period: Taylor about the middle of the quadrant."""
-    quadrant = c >> np.uint64(period - 2) & np.uint64(3)
-    rest = (c & np.uint64((1 << (period - 2)) - 1)).astype(np.float64)
-    angle = np.ldexp(rest, 2 - period) * (math.pi / 2) - math.pi / 4
-    square = angle * angle
-    odd, even = angle * _series(square, 3), _series(square, 2)
-    sine, cosine = (even + odd) * math.sqrt(0.5), (even - odd) * math.sqrt(0.5)
-    odd_turn, back = (quadrant & np.uint64(1)).astype(bool), quadrant >= 2
-    sine, cosine = np.where(odd_turn, cosine, sine), np.where(odd_turn, -sine, cosine)
-    return np.where(back, -sine, sine), np.where(back, -cosine, cosine)
-
-
-def _series(square: Array, begin: int) -> Array:
-    """1 - s / (1·2) + … or 1 - s / (2·3) + …, ten terms: below 1e-17 for |angle| ≤ π/4."""
-    total = np.ones_like(square)
-    for k in range(begin + 18, begin - 1, -2):
-        total = 1.0 - square / float(k * (k - 1)) * total
-    return total
+    c, shape = phase.opened, (phase.count, phase.opened.ring)
+    sizes = np.array([math.ldexp(amplitude, scale) for amplitude in amplitudes])
+    return received(
+        _core.sum_waves,
+        c.own,
+        c.theirs,
+        phase.part,
+        phase.field,
+        shape,
+        waves.form,
+        sizes,
+        offset % (1 << 64),
+    )

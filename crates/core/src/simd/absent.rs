@@ -1,8 +1,10 @@
 //! Processors for which this crate has no inner loops of its own.
 
 use crate::Features;
+use crate::hash::{FixedKeyHash, Job};
 use crate::planes;
 use crate::ring::Kernels;
+use crate::simd::Work;
 
 pub(crate) fn kernels(_: Features) -> Kernels {
     Kernels::PORTABLE
@@ -12,9 +14,19 @@ pub(crate) fn plane_kernels(_: Features) -> planes::Kernels {
     planes::Kernels::PORTABLE
 }
 
-pub(crate) fn widest<R>(_: Features, work: impl FnOnce() -> R) -> R {
-    work()
+pub(crate) fn widest<W: Work>(_: Features, work: W) -> W::Output {
+    work.run()
 }
+
+pub(crate) fn pack(_: &[u64], _: u32, _: &mut [u8], _: Features) -> usize {
+    0
+}
+
+pub(crate) fn unpack(_: &[u8], _: u32, _: &mut [u64], _: Features) -> usize {
+    0
+}
+
+pub(crate) fn prefetch(_: &[u8]) {}
 
 /// Never exists.
 pub(crate) enum WideAes {}
@@ -28,5 +40,18 @@ impl WideAes {
 
     pub(crate) fn fill(&self, _: u64, _: u64, _: &mut [[u8; Self::CHUNK]]) {
         match *self {}
+    }
+}
+
+/// A fixed key.
+pub(crate) struct FixedKey(FixedKeyHash);
+
+impl FixedKey {
+    pub(crate) fn new(key: &[u8; 16], _: Features) -> Self {
+        Self(FixedKeyHash::new(key))
+    }
+
+    pub(crate) fn run<J: Job>(&self, job: J) -> J::Output {
+        job.run(&self.0)
     }
 }

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use crate::Features;
 
 const LANES: usize = 8;
-const ROUNDS: usize = 10;
+pub(crate) const ROUNDS: usize = 10;
 
-type RoundKeys = [[u8; 16]; ROUNDS + 1];
+pub(crate) type RoundKeys = [[u8; 16]; ROUNDS + 1];
 
 /// An expanded key, wiped on drop. That it exists proves that the processor has VAES.
 pub(crate) struct WideAes(Zeroizing<RoundKeys>);
@@ -39,7 +39,7 @@ impl WideAes {
 
 /// The key expansion of FIPS 197 §5.2.
 #[target_feature(enable = "avx2,aes")]
-fn expand(key: &[u8; 16]) -> RoundKeys {
+pub(crate) fn expand(key: &[u8; 16]) -> RoundKeys {
     let mut keys = [*key; ROUNDS + 1];
     let mut last = load(key);
     macro_rules! next {

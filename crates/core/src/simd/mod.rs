@@ -1,19 +1,62 @@
 //! The inner loops that need an instruction set of their own. All `unsafe` lives in this folder.
 
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
+/// Words as their bytes in memory, which must be the little-endian ones.
+#[cfg(target_endian = "little")]
+#[expect(unsafe_code, reason = "any bytes are words")]
+pub(crate) fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+    let length = size_of_val(words);
+    // SAFETY: the same memory, borrowed alike; bytes need no alignment, and any of them are words.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), length) }
+}
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("packed words are little-endian, and so must the processor be");
+
+/// Something to compute with the widest vectors.
+///
+/// A closure is one; whether it is compiled for them is then the compiler's choice, which takes
+/// short ones. Of a type of its own, `run` is always inlined.
+pub(crate) trait Work {
+    /// What it gives.
+    type Output;
+
+    /// Computes it.
+    fn run(self) -> Self::Output;
+}
+
+impl<R, F: FnOnce() -> R> Work for F {
+    type Output = R;
+
+    #[inline(always)]
+    fn run(self) -> R {
+        self()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod blocks;
 #[cfg(target_arch = "x86_64")]
 mod keystream;
 #[cfg(target_arch = "x86_64")]
 mod matrix;
 #[cfg(target_arch = "x86_64")]
+mod packing;
+#[cfg(target_arch = "x86_64")]
 mod rows;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::{
+    blocks::FixedKey,
     keystream::WideAes,
     matrix::kernels,
+    packing::{pack, prefetch, unpack},
     rows::{plane_kernels, widest},
 };
 
 #[cfg(not(target_arch = "x86_64"))]
 mod absent;
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) use self::absent::{WideAes, kernels, plane_kernels, widest};
+pub(crate) use self::absent::{
+    FixedKey, WideAes, kernels, pack, plane_kernels, prefetch, unpack, widest,
+};

@@ -9,6 +9,7 @@ use core::arch::x86_64::{
 
 use crate::Features;
 use crate::planes::{self, Digit, Kernels};
+use crate::simd::Work;
 
 /// The fastest inner loops that `features` allows.
 pub(crate) fn plane_kernels(features: Features) -> Kernels {
@@ -25,15 +26,15 @@ pub(crate) fn plane_kernels(features: Features) -> Kernels {
         // SAFETY: as above.
         kernels.tables = |bits, table, width| unsafe { tables_avx512(bits, table, width) };
     }
-    if features.gfni() {
-        // SAFETY: `features` vouches for AVX-512 F, VBMI and GFNI.
+    if features.vbmi() {
+        // SAFETY: `features` vouches for AVX-512 F, DQ, VBMI and GFNI.
         kernels.transpose = |words, rows, width| unsafe { transpose_gfni(words, rows, width) };
     }
     kernels
 }
 
-/// The result of `work`, which is compiled again for each instruction set where it is inlined.
-pub(crate) fn widest<R>(features: Features, work: impl FnOnce() -> R) -> R {
+/// The result of `work`, which is compiled again for each instruction set.
+pub(crate) fn widest<W: Work>(features: Features, work: W) -> W::Output {
     if features.avx512() {
         // SAFETY: `features` vouches for AVX-512 F and DQ.
         unsafe { with_avx512(work) }
@@ -41,18 +42,18 @@ pub(crate) fn widest<R>(features: Features, work: impl FnOnce() -> R) -> R {
         // SAFETY: `features` vouches for AVX2.
         unsafe { with_avx2(work) }
     } else {
-        work()
+        work.run()
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
-    work()
+fn with_avx2<W: Work>(work: W) -> W::Output {
+    work.run()
 }
 
 #[target_feature(enable = "avx512f,avx512dq")]
-fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
-    work()
+fn with_avx512<W: Work>(work: W) -> W::Output {
+    work.run()
 }
 
 #[target_feature(enable = "avx2")]

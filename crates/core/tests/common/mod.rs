@@ -28,8 +28,15 @@ pub(crate) fn words(seed: u64, n: usize) -> Vec<u64> {
     out.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect()
 }
 
-pub(crate) fn every_path() -> [Features; 3] {
-    [Features::PORTABLE, Features::detect().without_avx512(), Features::detect()]
+pub(crate) fn every_path() -> [Features; 5] {
+    let found = Features::detect();
+    [
+        Features::PORTABLE.with_threads(3),
+        found.without_avx512().without_vaes().with_threads(1),
+        found.without_avx512().with_threads(2),
+        found.with_threads(1),
+        found.with_threads(5),
+    ]
 }
 
 pub(crate) fn refusal<T>(result: Result<T, Error>) -> Error {
