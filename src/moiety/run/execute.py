@@ -188,7 +188,8 @@ class Execution:
     def _keep(self, call: Call, data: Array | None) -> None:
         if data is not None and data.shape != call.type.shape:
             raise InternalError(f"%{call.index} has shape {data.shape}, not that of {call.type}")
-        self.values[call.index] = Operand(call.type, data)
+        # NumPy turns an array without axes into a scalar, which is no array
+        self.values[call.index] = Operand(call.type, None if data is None else np.asarray(data))
 
 
 @dataclass(slots=True)

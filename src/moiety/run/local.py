@@ -10,7 +10,16 @@ from typing import Any
 
 from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
-from moiety.function.runner import Given, Owned, Repeated, Secret, Span, check_secrets, taken
+from moiety.function.runner import (
+    Given,
+    Owned,
+    Repeated,
+    Secret,
+    Span,
+    check_loop,
+    check_secrets,
+    taken,
+)
 from moiety.function.signature import Kept
 from moiety.lang.primitive import Array
 from moiety.lang.types import Type
@@ -43,6 +52,7 @@ class Clear(Planner):
         for span in spans:
             arguments = {**taken(given, batched, span), **now}
             compiled = self.compiled(function, arguments)
+            check_loop(compiled, list(state))
             for name, value in self._run(compiled, arguments).items():
                 if name in now:
                     now[name] = value
