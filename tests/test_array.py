@@ -34,6 +34,7 @@ FUNCTIONS = {
     "clip": lambda x, y, n, b: xp.clip(x, -1, 0.75),
     "abs and sign": lambda x, y, n, b: xp.abs(x) * xp.sign(n) + abs(n),
     "sum": lambda x, y, n, b: xp.sum(x, axis=0) + xp.sum(n) + xp.sum(b, axis=0),
+    "running sums": lambda x, y, n, b: xp.cumulative_sum(x, axis=1) + xp.cumulative_sum(n, axis=0),
     "mean": lambda x, y, n, b: xp.mean(x, axis=1, keepdims=True) - xp.mean(y),
     "extreme": lambda x, y, n, b: xp.max(x, axis=0) + xp.min(n, axis=-2) * xp.max(y),
     "any and all": lambda x, y, n, b: xp.any(b, axis=0) | xp.all(n > 0, axis=0),
@@ -167,3 +168,15 @@ def test_small_factors_keep_their_precision():
 def test_a_name_for_plain_arrays_is_numpys():
     assert np.array_equal(xp.clip(np.array([-2.0, 0.5]), -1, 1), [-1, 0.5])
     assert xp.divide(3.0, 4.0) == 0.75 and xp.argmax(np.array([1, 5, 2])) == 1
+
+
+@pytest.mark.parametrize("shape", [(200,), (2, 130), (70, 3), (2, 65, 3), (5000,)])
+def test_running_sums_of_many_elements_are_sums_of_blocks(shape):
+    @moiety.secure
+    def run(x: From("a", low=-9, high=9, dtype=int)) -> moiety.Results(y=moiety.Kept()):
+        return {"y": xp.cumulative_sum(x, axis=len(x.shape) // 2)}
+
+    x = np.random.default_rng(0).integers(-9, 10, shape)
+    compiled = run.compile({"x": shape})
+    assert np.array_equal(compiled.clear(x=x)["y"], np.cumsum(x, axis=len(shape) // 2))
+    assert not compiled.plan.cost.rounds

@@ -9,9 +9,21 @@ from moiety.array.dispatch import function
 from moiety.array.elementwise import less, logical_and, logical_or, maximum, minimum, multiply
 from moiety.array.elementwise import where as choose
 from moiety.array.number import Array, lift, numbers, rescaled, tracing
-from moiety.array.shape import Axes, axis_of, concat, expand_dims, getitem, reshape, squeeze
+from moiety.array.shape import (
+    Axes,
+    axis_of,
+    concat,
+    expand_dims,
+    getitem,
+    permute_dims,
+    reshape,
+    squeeze,
+)
 from moiety.errors import InternalError, UsageError
 from moiety.ops import local
+
+BLOCK = 64
+"""Elements that one product sums up."""
 
 
 def _axes(x: Array, axis: Axes | None) -> list[int]:
@@ -36,6 +48,33 @@ def sum(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     for one in axes:
         total = local.sum_over(total, axis=one)
     return _kept(Array(total), axes, keepdims)
+
+
+@function(lambda x, axis=0: np.cumsum(x, axis=axis))
+def cumulative_sum(x: Array, axis: int = 0) -> Array:
+    """The sums of all elements up to each along an axis; nothing is sent."""
+    (a,) = numbers(x)
+    at = axis_of(a, axis)
+    last = permute_dims(a, (*(one for one in range(a.ndim) if one != at), at))
+    flat = reshape(last, (-1, a.shape[at]))
+    back = tuple(range(a.ndim - 1))
+    return permute_dims(reshape(_running(flat), last.shape), (*back[:at], a.ndim - 1, *back[at:]))
+
+
+def _running(rows: Array) -> Array:
+    """Running sums of each row: in blocks, by a triangle of ones, and of the blocks' sums."""
+    count, length = rows.shape
+    triangle = np.triu(np.ones((BLOCK, BLOCK), np.int64))
+    if length <= BLOCK:
+        return matmul(rows, triangle[:length, :length])
+    blocks = -(-length // BLOCK)
+    padding = np.zeros((count, blocks * BLOCK - length), np.int64)
+    padded = concat([rows, padding], axis=1) if padding.size else rows
+    inner = matmul(reshape(padded, (count * blocks, BLOCK)), triangle)
+    totals = reshape(getitem(inner, (slice(None), -1)), (count, blocks))
+    before = _running(totals) - totals
+    summed = inner + reshape(before, (count * blocks, 1))
+    return getitem(reshape(summed, padded.shape), (slice(None), slice(0, length)))
 
 
 @function()

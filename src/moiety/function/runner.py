@@ -6,7 +6,7 @@ as handles, which show their shape and nothing else.
     state = runner.repeat(step, state={"w": w}, given={"x": x, "y": y}, spans=blocks(rows, 1000))
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -35,6 +35,10 @@ class Owned:
         """The array where its owner is."""
         array = np.asarray(data)
         return cls(owner, array.shape, array)
+
+    def made(self, shape: Shape, change: Callable[[Plain], Plain]) -> "Owned":
+        """What its owner makes of it, of a shape that all know."""
+        return Owned(self.owner, shape, None if self.data is None else change(self.data))
 
     def rows(self, span: slice) -> "Owned":
         """Some of its rows."""

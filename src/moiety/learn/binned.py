@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from moiety.errors import DataError
-from moiety.function.runner import Owned, Runner
+from moiety.function.runner import Runner
 from moiety.learn.partition import Partition, Plain
 from moiety.learn.program import Brought, bring
 
@@ -56,8 +55,8 @@ class Columns:
         """Some columns in a row."""
         return Columns(self.counts[first : first + columns])
 
-    def one_hot(self, codes: Plain) -> Plain:
-        """(rows × bins) 1 at each row's bin of each column.
+    def checked(self, codes: Plain) -> Plain:
+        """The codes of rows as whole numbers.
 
         Raises:
             DataError: a code is no whole number below its column's count; it is not shown.
@@ -70,8 +69,12 @@ class Columns:
                 f"a code is not below its column's count of bins, of {self.counts}",
                 hint="declare the bins= that the columns were cut into",
             )
-        hot = np.zeros((len(whole), self.bins), np.int64)
-        np.put_along_axis(hot, whole.astype(np.int64) + self.starts, 1, axis=1)
+        return whole.astype(np.int64)
+
+    def one_hot(self, codes: Plain) -> Plain:
+        """(rows × bins) 1 at each row's bin of each column; see `checked`."""
+        hot = np.zeros((len(codes), self.bins), np.int64)
+        np.put_along_axis(hot, self.checked(codes) + self.starts, 1, axis=1)
         return hot
 
 
@@ -86,13 +89,8 @@ def parts(columns: Columns, whole: Partition) -> list[Columns]:
 
 def bring_bins(runner: Runner, whole: Partition, columns: Columns) -> Brought:
     """A table of bin codes as one-hot columns, which are private to their owners."""
-    hot = [
-        Owned(part.owner, (part.shape[0], own.bins), _hot(part.data, own))
+    hot = {
+        part.owner: part.made((part.shape[0], own.bins), own.one_hot)
         for part, own in zip(whole.parts, parts(columns, whole), strict=True)
-    ]
-    table = type(whole)(**{part.owner: part for part in hot})
-    return bring(runner, table, "x", (0, 1), int)
-
-
-def _hot(data: Any, columns: Columns) -> Plain | None:
-    return None if data is None else columns.one_hot(data)
+    }
+    return bring(runner, type(whole)(**hot), "x", (0, 1), int)

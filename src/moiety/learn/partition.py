@@ -49,11 +49,7 @@ class Partition:
 
     def map(self, change: Callable[[Plain], Plain]) -> Self:
         """The table in which each owner changed its own part, but not its shape."""
-        changed = {
-            part.owner: part if part.data is None else Owned.of(part.owner, change(part.data))
-            for part in self.parts
-        }
-        return type(self)(**changed)
+        return type(self)(**{part.owner: part.made(part.shape, change) for part in self.parts})
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -71,7 +67,13 @@ class Vertical(Partition):
     def __getitem__(self, rows: Any) -> Self:
         """The same rows of each part: for cross-validation where all parts are on one machine."""
         chosen = rows[0] if isinstance(rows, tuple) else rows
-        return self.map(lambda data: data[chosen])
+        count = len(np.arange(len(self))[chosen])
+        return type(self)(
+            **{
+                part.owner: part.made((count, part.shape[1]), lambda data: data[chosen])
+                for part in self.parts
+            }
+        )
 
 
 class Horizontal(Partition):

@@ -32,8 +32,17 @@ def secured(
 
 def held(**bounds: float | Bounds) -> dict[str, From]:
     """Arguments that are results of earlier calls, by the largest size or both bounds of each."""
-    pairs = {n: b if isinstance(b, tuple) else (-float(b), float(b)) for n, b in bounds.items()}
-    return {n: Shared(low=low, high=high, coins=True) for n, (low, high) in pairs.items()}
+    return {name: _held(float, bound) for name, bound in bounds.items()}
+
+
+def held_whole(**bounds: Bounds) -> dict[str, From]:
+    """The same for whole numbers."""
+    return {name: _held(int, bound) for name, bound in bounds.items()}
+
+
+def _held(dtype: type, bound: float | Bounds) -> Shared:
+    low, high = bound if isinstance(bound, tuple) else (-float(bound), float(bound))
+    return Shared(low=low, high=high, dtype=dtype, coins=True)
 
 
 def kept(*names: str) -> dict[str, Result]:

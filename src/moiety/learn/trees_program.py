@@ -64,23 +64,38 @@ def build(rows: int, dims: Sequence[int], forest: Forest, *, receiver: int, boun
 
     def score(**values: Value) -> Mapping[str, Value]:
         looked_up = [values[f"features_{p}"] @ values[f"selection_{p}"] for p in owners]
-        code = within(
-            reduce(Value.__add__, looked_up),
-            lo=0,
-            hi=CODES,
-            by="the model's maker, for codes and flags that their owners make as said above",
-        )
-        left = reshape(code < values["thresholds"], shape=(rows, forest.trees, forest.nodes))
-        reached = reshape(paths(left), shape=(rows, forest.trees * forest.leaves))
-        most = forest.trees * largest
-        total = within(reached @ values["leaves"], lo=-most, hi=most, by="one leaf a tree")
-        logit = within(total + values["base"], lo=-limit, hi=limit, by=MAKER)
+        logit = walked(reduce(Value.__add__, looked_up), values, forest, bound=bound)
         return {"score": reveal(truncate_exact(logit, shift=shift), to=receiver)}
 
     owners = [party for party, columns in enumerate(dims) if columns]
-    limit = LOGIT_BOUND << WEIGHT_BITS
-    largest, shift = int(bound * (1 << WEIGHT_BITS)) + 1, WEIGHT_BITS - SCORE_BITS
+    largest, shift = _largest(bound, WEIGHT_BITS), WEIGHT_BITS - SCORE_BITS
     return compile(trace(score, _inputs(rows, dims, forest, largest)), ANYWHERE)
+
+
+def walked(code: Value, model: Mapping[str, Value], forest: Forest, *, bound: float) -> Value:
+    """The logits (rows × 1) of what each node looked up for each row (rows × all nodes).
+
+    `model` has thresholds, leaves and perhaps base; the result has the leaves' fraction bits.
+    """
+    rows, bits = code.shape[0], model["leaves"].type.fraction
+    bounded = within(
+        code,
+        lo=0,
+        hi=CODES,
+        by="the model's maker, for codes and flags that their owners make as said above",
+    )
+    left = reshape(bounded < model["thresholds"], shape=(rows, forest.trees, forest.nodes))
+    reached = reshape(paths(left), shape=(rows, forest.trees * forest.leaves))
+    most, limit = forest.trees * _largest(bound, bits), LOGIT_BOUND << bits
+    total = within(reached @ model["leaves"], lo=-most, hi=most, by="one leaf a tree")
+    logit = total + model["base"] if "base" in model else total
+    found: Value = within(logit, lo=-limit, hi=limit, by=MAKER)
+    return found
+
+
+def _largest(bound: float, bits: int) -> int:
+    """The largest leaf as a word."""
+    return int(bound * (1 << bits)) + 1
 
 
 def paths(left: Value) -> Value:

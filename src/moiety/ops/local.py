@@ -1,5 +1,6 @@
 """Primitives that send nothing: linear, so each party applies the meaning to its own shares."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -146,8 +147,10 @@ def transpose(x: Array) -> Array:
     return np.ascontiguousarray(x.T)
 
 
-def _taken(x: Type, *, indices: tuple[int, ...], axis: int) -> Type:
-    if not indices or not all(0 <= index < x.shape[axis] for index in indices):
+def _taken(x: Type, *, indices: Sequence[int], axis: int) -> Type:
+    # a range may be long: its ends say it all
+    ends = (indices[0], indices[-1]) if isinstance(indices, range) and indices else indices
+    if not indices or min(ends) < 0 or max(ends) >= x.shape[axis]:
         raise UsageError(f"shape {x.shape} lacks one of the indices on axis {axis}")
     return replace(x, shape=(*x.shape[:axis], len(indices), *without(x.shape, axis)[axis:]))
 
@@ -161,7 +164,7 @@ def _taken(x: Type, *, indices: tuple[int, ...], axis: int) -> Type:
         example(shared_bits(3, 4), indices=(2,), axis=0),
     ),
 )
-def take(x: Array, *, indices: tuple[int, ...], axis: int) -> Array:
+def take(x: Array, *, indices: Sequence[int], axis: int) -> Array:
     """The elements at public indices along an axis."""
     return np.take(x, indices, axis)
 

@@ -62,6 +62,11 @@ def _stands_for(x: Array, argument: Array, *, function: str, **_: Any) -> Array:
     return FUNCTIONS[function](argument)
 
 
+def _sort_rows(keys: Array, x: Array, *, inverse: bool = False) -> Array:
+    order = np.argsort(keys, kind="stable")
+    return np.asarray(x[np.argsort(order, kind="stable") if inverse else order])
+
+
 _MEANINGS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys("truncate truncate_exact widen within narrow share reveal mask".split(), _same),
     "stands_for": _stands_for,
@@ -82,6 +87,7 @@ _MEANINGS: dict[str, Callable[..., Any]] = {
     "select": np.where,
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": np.transpose,
+    "sort_rows": _sort_rows,
     "take": lambda x, indices, axis: np.take(x, np.array(indices), axis),
     "concat": lambda *parts, axis: np.concatenate(parts, axis),
 }
