@@ -55,7 +55,7 @@ class Company:
     def serve(self, stage):
         """An enclave that serves job after job; it listens when this returns."""
         platform = str(stage.folder / "enclave" / "platform")
-        enclave = self.start("enclave", run_service, stage.enclave_address, platform)
+        enclave = self.start("enclave", run_service, stage.address, platform)
         enclave.wait_for("start", "noted", "listening on")
         return enclave
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from moiety.cli.stage import Stage, Terms, set_stage
+from moiety.cli.stories import credit
 from moiety.data.credit import ID, CreditSplit, split_credit
 from moiety.data.ids import normalise_id
 
@@ -36,7 +37,7 @@ def small_stage(folder: Path, model: str) -> Stage:
     keep[np.flatnonzero(~keep)[:ALONE]] = True
     split = CreditSplit(lender, applicants, whole.payco.filter(pa.array(keep)))
     terms = Terms(model=model, max_rows=2000, min_common=100, predictions=APPLICANTS)
-    return set_stage(folder, split, terms)
+    return set_stage(folder, credit(split), terms)
 
 
 def _ids(table: pa.Table) -> list[str]:
@@ -105,10 +106,10 @@ def tapped(stage: Stage) -> Iterator[dict[str, Relay]]:
     (lender_address,) = (
         line.split('"')[1] for line in payco.read_text().splitlines() if line.startswith("address")
     )
-    relays = {name: Relay(stage.enclave_address) for name in stage.homes}
+    relays = {name: Relay(stage.address) for name in stage.homes}
     relays["peers"] = Relay(lender_address)
     for name, home in stage.homes.items():
-        _replace(home / "party.toml", stage.enclave_address, relays[name].address)
+        _replace(home / "party.toml", stage.address, relays[name].address)
     _replace(payco, lender_address, relays["peers"].address)
     try:
         yield relays

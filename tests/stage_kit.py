@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from moiety.agreement.manifest import load_job
 from moiety.cli.stage import Stage, Terms, set_stage
+from moiety.cli.stories import credit
 from moiety.data.credit import ID, CreditSplit, split_credit
 from moiety.data.ids import normalise_id
 from moiety.party.config import load_party
@@ -46,7 +47,7 @@ def _divide(table, wanted):
 
 
 def make_stage(folder, terms=TERMS):
-    return set_stage(folder, small_split(), terms)
+    return set_stage(folder, credit(small_split()), terms)
 
 
 @cache
@@ -84,4 +85,4 @@ class Play(Stage):
 
 def copy_stage(folder):
     shutil.copytree(base().folder, folder)
-    return Play(folder, base().split, base().enclave_address)
+    return Play(folder, base().actors, base().terms, base().address)

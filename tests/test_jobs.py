@@ -66,7 +66,8 @@ def assert_nobody_is_named(play, processes):
         for path in play.job_folder(name).iterdir()
         if path.name != "scores.csv"
     ]
-    spelt = [id for table in vars(play.split).values() for id in table[ID].to_pylist()]
+    tables = [table for actor in play.actors for table in actor.tables.values()]
+    spelt = [id for table in tables for id in table[ID].to_pylist()]
     named = {normalise_id(one) for one in spelt} | set(spelt)
     for text in told + written:
         assert not [one for one in named if one in text]

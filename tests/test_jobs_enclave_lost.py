@@ -8,7 +8,7 @@ from job_kit import KEPT, company, play  # noqa: F401
 from moiety.cli.processes import run_all
 from moiety.errors import MoietyError
 from process_kit import SOON
-from stage_kit import APPLICANTS, CLIENTS, base, scores
+from stage_kit import APPLICANTS, CLIENTS, scores, small_split
 
 pytestmark = pytest.mark.jobs
 
@@ -81,5 +81,5 @@ def test_the_demo_names_the_cause_among_three_processes(play, capsys, monkeypatc
 
 
 def test_the_kit_has_as_many_people_as_it_says():
-    assert base().split.applicants.num_rows > APPLICANTS
-    assert base().split.lender.num_rows > CLIENTS
+    assert small_split().applicants.num_rows > APPLICANTS
+    assert small_split().lender.num_rows > CLIENTS

@@ -22,14 +22,14 @@ pytestmark = pytest.mark.jobs
 
 
 def raw():
-    host, port = base().enclave_address.rsplit(":", 1)
+    host, port = base().address.rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout=SOON)
 
 
 def called(credentials=None, *, beat=60.0):
     """A caller that completes TLS with this certificate; it sends heartbeats if `beat` is short."""
     return connect_until_attested(
-        base().enclave_address,
+        base().address,
         "enclave",
         credentials=credentials or make_credentials("stranger", 1),
         deadline=SOON,

@@ -211,7 +211,7 @@ def prefix_signs(
 def deal_waves(
     first: Dealt, second: Dealt, field: int, shape: tuple[int, int], waves: _Waves
 ) -> bytes:
-    """The corrections of cosines and sines of multiples of r, field 0; `shape` is (count, bits of r).
+    """Corrections of cosines and sines of multiples of r, field 0; `shape` is (count, bits of r).
 
     `waves` is (period, terms, fraction, bits of a share): row j of the field's cosines, and of its
     sines, is that of (j + 1) · 2πr / 2^period, rounded to so many fraction bits.

@@ -13,7 +13,7 @@ from moiety.errors import ConfigError
 
 MODELS = ("scorecard", "trees")
 """What an enclave trains."""
-BY_MPC = ("scorecard", "trees", "logistic", "mlp")
+BY_MPC = ("scorecard", "trees")
 """What parties train on shares, with nobody else but a dealer of randomness."""
 TRAINING = {"enclave": MODELS, "mpc": BY_MPC}
 PARTITIONS = ("vertical", "horizontal")
@@ -81,6 +81,8 @@ class Job:
     """How often the tables of one use may be aligned in all runs of the job."""
     scores_to: str
     predictions: int
+    network: str
+    """The profile that plans are made for."""
 
     @cached_property
     def hash(self) -> bytes:
@@ -98,6 +100,16 @@ class Job:
         if self.model.horizontal:
             return self.member(self.scores_to)
         return next(member for member in self.members if member.label is not None)
+
+    @property
+    def scored(self) -> list[int]:
+        """How many columns each computing party brings to a score."""
+        if not self.model.horizontal:
+            return [len(member.columns) for member in self.members]
+        return [
+            len(member.columns) if member.name == self.scores_to else 0
+            for member in self.members[:2]
+        ]
 
     @property
     def computing(self) -> tuple[str, ...]:
@@ -160,7 +172,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
     model = _model(fields.table("model"))
     plain = fields.table("dealer", {})
     enclave = plain if plain.unread() else fields.table("enclave")
-    release = fields.table("release")
+    release, plan = fields.table("release"), fields.table("plan", {})
     aligned = not model.horizontal
     alignment = fields.table("alignment") if aligned else fields.table("alignment", {})
     job = Job(
@@ -176,8 +188,9 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         attempts=alignment.whole("attempts", 10, low=1, high=1000),
         scores_to=release.text("scores_to"),
         predictions=release.whole("predictions", low=1, high=10_000_000),
+        network=plan.text("network", "wan"),
     )
-    for table in (fields, enclave, release, alignment):
+    for table in (fields, enclave, release, alignment, plan):
         table.done()
     return _checked(job, where)
 

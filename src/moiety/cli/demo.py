@@ -1,4 +1,4 @@
-"""`moiety demo credit`: the main job on real data, in three processes on this machine."""
+"""`moiety demo …`: jobs on real data, each party and its helper in a process of this machine."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,11 @@ import typer
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all
-from moiety.cli.stage import Stage, Terms, set_stage
+from moiety.cli.stage import Actor, Stage, Terms, set_stage
+from moiety.cli.stories import credit as credit_cast
+from moiety.cli.stories import lending as lending_cast
+from moiety.cli.stories import lending_terms, rural_terms
+from moiety.cli.stories import rural as rural_cast
 from moiety.data.credit import split_credit
 from moiety.errors import UsageError
 from moiety.report.stored import from_json
@@ -18,7 +22,16 @@ from moiety.run.steps import Event
 demo = typer.Typer(no_args_is_help=True, help="Real-data stories on this machine.")
 
 SPLITS = ("thin", "bills", "strong", "fate")
+MODELS = ("scorecard", "trees")
 SEED = 20
+
+Model = typer.Option("scorecard", help="scorecard or trees.")
+Folder = typer.Option(Path("moiety-demo"), help="Made anew each time.")
+Plaintext = typer.Option(True, help="Compare with plaintext afterwards, outside the job.")
+Split = typer.Option("thin", help="Who has which columns: thin, bills, strong, fate.")
+Overlap = typer.Option(0.8, min=0.05, max=1.0, help="Share of clients in common.")
+Plain = typer.Option(False, "--dealer", help="A dealer that is no enclave deals.")
+Json = typer.Option(False, "--json", help="Print JSON for machines.")
 
 
 @demo.callback()
@@ -28,27 +41,79 @@ def group() -> None:
 
 @demo.command("credit")
 def credit(
-    split: str = typer.Option("thin", help="Who has which columns: thin, bills, strong, fate."),
-    model: str = typer.Option("scorecard", help="scorecard or trees."),
-    overlap: float = typer.Option(0.8, min=0.05, max=1.0, help="Share of clients in common."),
-    folder: Path = typer.Option(Path("moiety-demo"), help="Made anew each time."),
-    oracle: bool = typer.Option(True, help="Compare with plaintext afterwards, outside the job."),
-    json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
+    split: str = Split,
+    model: str = Model,
+    overlap: float = Overlap,
+    folder: Path = Folder,
+    oracle: bool = Plaintext,
+    json: bool = Json,
 ) -> None:
     """A rural lender and a payment company make a joint credit score, and pool nothing."""
-    if split not in SPLITS or model not in ("scorecard", "trees"):
+    _check(split, model)
+    cast = credit_cast(split_credit(split, overlap=overlap, seed=SEED))
+    story = "A rural lender and a payment company make a joint credit score."
+    _play(folder, story, cast, Terms(model=model), oracle=oracle, as_json=json)
+
+
+@demo.command("lending")
+def lending(
+    split: str = Split,
+    model: str = Model,
+    overlap: float = Overlap,
+    dealer: bool = Plain,
+    folder: Path = Folder,
+    oracle: bool = Plaintext,
+    json: bool = Json,
+) -> None:
+    """Two banks train and use a joint model on shares: no enclave, and nobody else, sees a row."""
+    _check(split, model)
+    cast = lending_cast(split_credit(split, overlap=overlap, seed=SEED))
+    story = "Two banks train and use a joint model on shares; nobody ever sees rows of both."
+    terms = lending_terms(model, dealer=dealer)
+    _play(folder, story, cast, terms, oracle=oracle, as_json=json)
+
+
+@demo.command("rural")
+def rural(
+    model: str = Model,
+    clients: int = typer.Option(500, min=100, max=5000, help="The credit union's clients."),
+    dealer: bool = Plain,
+    folder: Path = Folder,
+    oracle: bool = Plaintext,
+    json: bool = Json,
+) -> None:
+    """A credit union with few clients learns with two larger lenders, all on shares."""
+    _check("thin", model)
+    story = "A credit union with few clients learns with two larger lenders, all on shares."
+    terms = rural_terms(model, dealer=dealer, min_common=100)
+    _play(folder, story, rural_cast(union=clients), terms, oracle=oracle, as_json=json)
+
+
+def _check(split: str, model: str) -> None:
+    if split not in SPLITS or model not in MODELS:
         raise UsageError(
             f"no demo with split '{split}' and model '{model}'",
-            hint=f"splits: {', '.join(SPLITS)}; models: scorecard, trees",
+            hint=f"splits: {', '.join(SPLITS)}; models: {', '.join(MODELS)}",
         )
+
+
+def _play(
+    folder: Path,
+    story: str,
+    cast: tuple[Actor, ...],
+    terms: Terms,
+    *,
+    oracle: bool,
+    as_json: bool,
+) -> None:
     _clear(folder)
-    stage = set_stage(folder, split_credit(split, overlap=overlap, seed=SEED), Terms(model=model))
-    if not json:
-        _introduce(stage)
-    run_all(stage, as_json=json)
+    stage = set_stage(folder, cast, terms)
+    if not as_json:
+        _introduce(stage, story)
+    run_all(stage, as_json=as_json)
     if oracle:
-        _oracle(stage, as_json=json)
-    _conclude(stage, as_json=json)
+        _oracle(stage, as_json=as_json)
+    _conclude(stage, as_json=as_json)
 
 
 MARK = ".moiety-demo"
@@ -66,12 +131,14 @@ def _clear(folder: Path) -> None:
     (folder / MARK).write_text("made by moiety demo, which deletes it\n", encoding="utf-8")
 
 
-def _introduce(stage: Stage) -> None:
+def _introduce(stage: Stage, story: str) -> None:
+    count = len(stage.actors) + 1
     console.stderr.print(
-        f"[bold]A rural lender and a payment company[/] make a joint credit score. "
-        f"Three processes in {stage.folder}, connected by mutual TLS only.\n"
-        f"lender: {stage.lender_text}\npayco:  {stage.payco_text}\n"
+        f"[bold]{story}[/]\n{count} processes in {stage.folder}, connected by mutual TLS only.\n"
     )
+    for actor in stage.actors:
+        console.stderr.print(f"{actor.name}: {actor.about}")
+    console.stderr.print()
 
 
 def _oracle(stage: Stage, *, as_json: bool) -> None:
@@ -79,16 +146,18 @@ def _oracle(stage: Stage, *, as_json: bool) -> None:
     text = (
         f"secure against plaintext scores: largest difference {found.largest_difference:.1e} "
         f"in probability, {found.auc_difference:+.1e} in AUC "
-        "(the demo holds both tables, the job did not)"
+        "(the demo holds all tables, the job did not)"
     )
     console.listener("oracle", as_json=as_json)(Event("oracle", "noted", text))
 
 
 def _conclude(stage: Stage, *, as_json: bool) -> None:
-    report = stage.page("lender").with_name("report.json").read_text(encoding="utf-8")
+    receiver = stage.terms.scores_to
+    report = stage.page(receiver).with_name("report.json").read_text(encoding="utf-8")
     if as_json:
         console.out(report)
         return
     console.stdout.print(summary(from_json(report)))
-    console.out(f"\nThe lender's report: {stage.page('lender')}")
-    console.out(f"The payment company's: {stage.page('payco')}")
+    console.out("")
+    for actor in sorted(stage.actors, key=lambda actor: actor.name != receiver):
+        console.out(f"The report of {actor.name}: {stage.page(actor.name)}")

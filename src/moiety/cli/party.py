@@ -8,8 +8,8 @@ from moiety.agreement.manifest import Job, load_job
 from moiety.cli import console
 from moiety.errors import ConfigError
 from moiety.party.agree import sign
+from moiety.party.conduct import run_job
 from moiety.party.config import Party, load_party
-from moiety.party.node import run_job
 from moiety.party.policy import check_job
 from moiety.party.setup import add_data, add_peer, init_party
 from moiety.report.terminal import summary, to_json

@@ -1,25 +1,27 @@
-"""A stage: three folders as three institutions would make them, by the same functions."""
+"""A stage: folders as several institutions would make them, by the same functions."""
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from moiety.agreement.fields import read_toml
-from moiety.agreement.manifest import load_job
-from moiety.data.credit import ID, LABEL, CreditSplit
+from moiety.agreement.manifest import load_job, pin_text
+from moiety.data.credit import ID, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
 from moiety.party.agree import sign
-from moiety.party.config import load_party
-from moiety.party.setup import add_data, add_peer, init_party
-
-PURPOSE = "joint credit score of a rural lender and a payment company"
+from moiety.party.config import load_credentials, load_party
+from moiety.party.setup import add_data, add_peer, init_dealer, init_party
+from moiety.wire.certificates import fingerprint
 
 _POLICY = """\
 purposes = ["{purpose}"]
 models = ["scorecard", "trees"]
-training = ["enclave"]
-scores_to = ["lender"]
+training = ["{training}"]
+scores_to = ["{scores_to}"]
 max_peer_rows = {max_rows}
 min_common = {min_common}
 max_predictions = {predictions}
@@ -29,6 +31,10 @@ max_predictions = {predictions}
 
 [enclave]
 hosts = ["operator"]
+{admitted}
+"""
+
+_ENCLAVE = """\
 measurements = ["{measurement}"]
 tcb_statuses = ["UpToDate"]
 accepted_advisories = []
@@ -42,87 +48,96 @@ purpose = "{purpose}"
 
 [model]
 kind = "{model}"
-
-[parties.lender]
-certificate = "{lender[certificate]}"
-signing_key = "{lender[signing_key]}"
-train = "clients"
-score = "applicants"
-columns = {lender_columns}
-label = "default"
-max_rows = {max_rows}
-
-[parties.payco]
-certificate = "{payco[certificate]}"
-signing_key = "{payco[signing_key]}"
-train = "clients"
-score = "clients"
-columns = {payco_columns}
-max_rows = {max_rows}
-
-[alignment]
-min_common = {min_common}
-
-[enclave]
-host = "operator"
-
+training = "{training}"
+partition = "{partition}"
+{edges}{parties}
+{alignment}
+{dealer}
 [release]
-scores_to = "lender"
+scores_to = "{scores_to}"
 predictions = {predictions}
+
+[plan]
+network = "lan"
+"""
+
+_MEMBER = """
+[parties.{name}]
+certificate = "{certificate}"
+signing_key = "{signing_key}"
+train = "{train}"
+{score}columns = {columns}
+{label}max_rows = {max_rows}
 """
 
 
 @dataclass(frozen=True)
+class Actor:
+    """What one party has and brings: tables by name, as files would hold them."""
+
+    name: str
+    tables: Mapping[str, pa.Table]
+    columns: tuple[str, ...]
+    train: str
+    score: str = ""
+    label: str = ""
+    about: str = ""
+    """What it has, in words."""
+
+
+@dataclass(frozen=True)
 class Terms:
-    """What the job and both parties' policies say, beside who brings which columns."""
+    """What the job and all policies say, beside who brings which columns."""
 
     model: str = "scorecard"
     max_rows: int = 40_000
     min_common: int = 500
     predictions: int = 6000
+    purpose: str = "joint credit score of a rural lender and a payment company"
+    training: str = "enclave"
+    dealer: bool = False
+    """Whether a dealer that is no enclave deals."""
+    scores_to: str = "lender"
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of a horizontal model: the agreed bins."""
+
+    @property
+    def helper(self) -> str:
+        """Who stands beside the parties."""
+        return "dealer" if self.dealer else "enclave"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the folders of lender, payco and enclave are, and what each party has."""
+    """Where the folders of all parties and of their helper are, and what each party has."""
 
     folder: Path
-    split: CreditSplit
-    enclave_address: str
+    actors: tuple[Actor, ...]
+    terms: Terms
+    address: str
+    """Where the enclave, or the dealer, is reached."""
 
     @property
     def job(self) -> Path:
-        """The job that both parties sign."""
+        """The job that all parties sign."""
         return self.folder / "job.toml"
 
     @property
     def homes(self) -> dict[str, Path]:
         """The parties' folders."""
-        return {name: self.folder / name for name in ("lender", "payco")}
-
-    @property
-    def lender_text(self) -> str:
-        """What the lender has, in words."""
-        booked, new = self.split.lender.num_rows, self.split.applicants.num_rows
-        columns = ", ".join(self.split.lender_columns)
-        return f"{booked:,} booked clients with outcomes, {new:,} applicants; {columns}"
-
-    @property
-    def payco_text(self) -> str:
-        """What the payment company has, in words."""
-        columns = ", ".join(self.split.payco_columns)
-        return f"{self.split.payco.num_rows:,} clients, no outcomes; {columns}"
+        return {actor.name: self.folder / actor.name for actor in self.actors}
 
     def page(self, name: str) -> Path:
         """The report of a party."""
         return next((self.folder / name / "jobs").glob("*/report.html"))
 
     def commands(self) -> dict[str, list[str]]:
-        """The arguments of `moiety` in each of the three processes."""
-        home = str(self.folder / "enclave")
-        serve = ["enclave", "serve", "--home", home, "--job", str(self.job), "--once"]
+        """The arguments of `moiety` in each of the processes."""
+        helper = self.terms.helper
+        home = ["--home", str(self.folder / helper)]
+        serve = [helper, "serve", *home, "--job", str(self.job), "--once", "--listen", self.address]
         return {
-            "enclave": [*serve, "--listen", self.enclave_address],
+            helper: serve,
             **{
                 name: ["run", str(self.job), "--as", name, "--home", str(home)]
                 for name, home in self.homes.items()
@@ -130,71 +145,92 @@ class Stage:
         }
 
     def sign(self) -> None:
-        """Both parties sign the job as it stands now."""
+        """All parties sign the job as it stands now."""
         for home in self.homes.values():
             sign(load_party(home), load_job(self.job))
 
 
-def set_stage(folder: Path, data: CreditSplit, terms: Terms) -> Stage:
-    """Makes the folders of lender, payco and enclave: keys, tables, policies and the signed job."""
-    lender, payco, enclave = (f"127.0.0.1:{port}" for port in _free_ports(3))
-    stage = Stage(folder, data, enclave)
+def set_stage(folder: Path, actors: tuple[Actor, ...], terms: Terms) -> Stage:
+    """Makes the folders of all: keys, tables, policies and the signed job."""
+    *own, helper = (f"127.0.0.1:{port}" for port in _free_ports(len(actors) + 1))
+    stage = Stage(folder, actors, terms, helper)
     homes = stage.homes
     cards = {
-        name: init_party(homes[name], name, listen=address, enclave=enclave)
-        for name, address in (("lender", lender), ("payco", payco))
+        actor.name: init_party(homes[actor.name], actor.name, listen=address, enclave=helper)
+        for actor, address in zip(actors, own, strict=True)
     }
-    add_peer(homes["lender"], cards["payco"])
-    add_peer(homes["payco"], cards["lender"])
-    _tables(homes, data)
-    platform = SimulationPlatform.create(folder / "enclave" / "platform")
     for name, home in homes.items():
-        (home / "simulation-root.der").write_bytes(platform.root_der)
-        (home / "policy.toml").write_text(_policy(name, data, terms), encoding="utf-8")
-    stage.job.write_text(_job(cards, data, terms), encoding="utf-8")
+        for other, card in cards.items():
+            if other != name:
+                add_peer(home, card)
+    admitted, dealer = _helper(stage)
+    for actor in actors:
+        _write_tables(homes[actor.name], actor)
+        policy = _policy(actor, terms, admitted)
+        (homes[actor.name] / "policy.toml").write_text(policy, encoding="utf-8")
+    stage.job.write_text(_job(cards, stage, dealer), encoding="utf-8")
     stage.sign()
     return stage
 
 
-def _tables(homes: dict[str, Path], data: CreditSplit) -> None:
-    plan = (
-        ("lender", "clients", data.lender, LABEL),
-        ("lender", "applicants", data.applicants, LABEL),
-        ("payco", "clients", data.payco, None),
-    )
-    for name, table, rows, label in plan:
-        path = homes[name] / f"{table}.parquet"
-        schema = data.write(rows, path)
-        add_data(homes[name], path, name=table, id=ID, label=label, schema=schema)
+def _helper(stage: Stage) -> tuple[str, str]:
+    """Makes the enclave's platform or the dealer's keys; what policies and the job say of it."""
+    if stage.terms.dealer:
+        home = stage.folder / "dealer"
+        init_dealer(home)
+        pinned = pin_text(fingerprint(load_credentials(home).certificate))
+        table = f'[dealer]\nhost = "operator"\ncertificate = "{pinned}"\n'
+        return f'dealers = ["{pinned}"]', table
+    platform = SimulationPlatform.create(stage.folder / "enclave" / "platform")
+    for home in stage.homes.values():
+        (home / "simulation-root.der").write_bytes(platform.root_der)
+    admitted = _ENCLAVE.format(measurement=measurement().hex())
+    return admitted, '[enclave]\nhost = "operator"\n'
 
 
-def _policy(name: str, data: CreditSplit, terms: Terms) -> str:
-    columns = list(data.lender_columns if name == "lender" else data.payco_columns)
-    tables = ("clients", "applicants") if name == "lender" else ("clients",)
-    return _POLICY.format(
-        purpose=PURPOSE,
+def _write_tables(home: Path, actor: Actor) -> None:
+    for name, rows in actor.tables.items():
+        path = home / f"{name}.parquet"
+        label = actor.label if actor.label in rows.column_names else None
+        schema = CreditSplit.write(rows, path)
+        add_data(home, path, name=name, id=ID, label=label or None, schema=schema)
+
+
+def _policy(actor: Actor, terms: Terms, admitted: str) -> str:
+    columns = "\n".join(f"{table} = {_list(actor.columns)}" for table in actor.tables)
+    return _POLICY.format(**vars(terms), columns=columns, admitted=admitted)
+
+
+def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
+    terms = stage.terms
+    cuts = "".join(f"{name} = {list(edges)}\n" for name, edges in terms.edges.items())
+    alignment = f"\n[alignment]\nmin_common = {terms.min_common}\n"
+    told = {
         **vars(terms),
-        columns="\n".join(f"{table} = {_list(columns)}" for table in tables),
-        measurement=measurement().hex(),
+        "edges": f"\n[model.edges]\n{cuts}" if cuts else "",
+        "partition": "horizontal" if terms.edges else "vertical",
+        "alignment": alignment,
+        "dealer": dealer,
+        "parties": "".join(_member(cards[each.name], each, terms) for each in stage.actors),
+    }
+    return _JOB.format(**told).replace("\n\n\n", "\n\n")
+
+
+def _member(card: Path, actor: Actor, terms: Terms) -> str:
+    fields = read_toml(card)
+    keys = {key: fields.text(key) for key in ("certificate", "signing_key")}
+    return _MEMBER.format(
+        name=actor.name,
+        **keys,
+        train=actor.train,
+        score=f'score = "{actor.score}"\n' if actor.score else "",
+        label=f'label = "{actor.label}"\n' if actor.label else "",
+        columns=_list(actor.columns),
+        max_rows=terms.max_rows,
     )
 
 
-def _job(cards: dict[str, Path], data: CreditSplit, terms: Terms) -> str:
-    keys = {}
-    for name, card in cards.items():
-        fields = read_toml(card)
-        keys[name] = {key: fields.text(key) for key in ("certificate", "signing_key")}
-    return _JOB.format(
-        purpose=PURPOSE,
-        **vars(terms),
-        lender=keys["lender"],
-        payco=keys["payco"],
-        lender_columns=_list(list(data.lender_columns)),
-        payco_columns=_list(list(data.payco_columns)),
-    )
-
-
-def _list(names: list[str]) -> str:
+def _list(names: tuple[str, ...]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 

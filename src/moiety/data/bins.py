@@ -1,6 +1,6 @@
 """Bins of one column: edges chosen without the label, one uint8 code a row, missing apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -56,6 +56,20 @@ class Bins:
         if spec is None:
             return cls(edges, missing, whole)
         return cls(edges, spec.missing or missing, whole, spec.lower, spec.upper, spec.levels)
+
+    @classmethod
+    def agreed(cls, edges: Sequence[float], spec: ColumnSpec) -> Self:
+        """Bins with edges that several owners of such a column agreed on; none for missing values.
+
+        Raises:
+            DataError: the column may have missing values.
+        """
+        if spec.missing:
+            raise DataError(
+                f"{spec.name} may have missing values, and agreed bins hold none",
+                hint="fill them in before, with a level of its own",
+            )
+        return cls(tuple(edges), False, spec.whole, spec.lower, spec.upper, spec.levels)
 
     @property
     def count(self) -> int:

@@ -66,6 +66,14 @@ class CreditSplit:
         return _features(self.payco)
 
     @staticmethod
+    def of_rows(rows: Rows, names: tuple[str, ...]) -> pa.Table:
+        """Some rows of the table with these columns, and made-up client numbers as ids."""
+        with pq.ParquetFile(TABLE) as file:
+            table = file.read()
+        ids = np.array([_as_lender(number) for number in _numbers(table.num_rows, 0)])
+        return _part(table, rows, ids, names)
+
+    @staticmethod
     def write(rows: pa.Table, path: Path) -> Path:
         """Writes one of the tables as Parquet, its schema beside it; returns the schema's path."""
         pq.write_table(rows, path)
@@ -78,6 +86,17 @@ class CreditSplit:
 def load_credit() -> Table:
     """All 30,000 rows with all 23 columns, the label, and UCI's row numbers as ids."""
     return Table.load(TABLE, credit_schema(), id=ID, label=LABEL)
+
+
+def credit_rows(purpose: str) -> Rows:
+    """All rows in an order that depends on the purpose alone."""
+    return np.argsort(_digests(load_count(), 0, purpose))
+
+
+def load_count() -> int:
+    """How many rows the table has."""
+    with pq.ParquetFile(TABLE) as file:
+        return int(file.metadata.num_rows)
 
 
 @cache

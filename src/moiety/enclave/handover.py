@@ -124,7 +124,7 @@ def deal_again(job: Job, channels: Mapping[str, Channel]) -> int:
         raise PolicyRefused("the parties bring no data, and name no model that they have")
     facts = decode(header, _HEADER, _LIMIT)
     shape = PublicShape.from_fields(facts["shape"])
-    _check_shape(shape, job)
+    check_shape(shape, job)
     if facts["job"] != job.hash:
         raise PolicyRefused("the parties name a model of another job")
     return _deal(job, shape, batches, channels)
@@ -156,12 +156,12 @@ def read_share(message: bytes, job: Job, party: int, signing_key: str) -> ModelS
     verify(said["signature"], header, domain=_DOMAIN, key=signing_key, what=what)
     facts = decode(header, _HEADER, _LIMIT, sender="the enclave")
     shape = PublicShape.from_fields(facts["shape"])
-    _check_shape(shape, job)
-    arrays = _arrays(said["arrays"], shape, job)
-    digest = _digest(said["salt"], arrays)
+    check_shape(shape, job)
+    found = arrays(said["arrays"], shape, job)
+    digest = _digest(said["salt"], found)
     if facts["job"] != job.hash or facts["shares"][party : party + 1] != [digest]:
         raise PeerMisbehaved("the enclave sent a share that its signed header does not name")
-    return ModelShare(header, shape, facts["rows"], facts["simulated"], arrays, message)
+    return ModelShare(header, shape, facts["rows"], facts["simulated"], found, message)
 
 
 def receive_material(channel: Channel) -> Material:
@@ -209,9 +209,9 @@ def _digest(salt: bytes, share: Mapping[str, Words]) -> bytes:
     return digest.digest()
 
 
-def _check_shape(shape: PublicShape, job: Job) -> None:
+def check_shape(shape: PublicShape, job: Job) -> None:
     """Refuses a model of another kind, or on other columns, than the job's."""
-    model, columns = job.model, [len(member.columns) for member in job.members]
+    model, columns = job.model, job.scored
     same = (shape.kind, shape.trees, shape.depth) == (model.kind, model.trees, model.depth)
     sizes = [[len(own) for own in owned] for owned in (shape.counts, shape.missing)]
     bins = [count for own in shape.counts for count in own]
@@ -219,7 +219,7 @@ def _check_shape(shape: PublicShape, job: Job) -> None:
         raise PeerMisbehaved("a model's header is of another model than the job's")
 
 
-def _arrays(sent: Mapping[str, bytes], shape: PublicShape, job: Job) -> dict[str, Words]:
+def arrays(sent: Mapping[str, bytes], shape: PublicShape, job: Job) -> dict[str, Words]:
     """The share's arrays: exactly the shared inputs of the model's program, in their shapes."""
     inputs = shape.program(1, job.index(job.scores_to)).inputs
     due = {name: type.shape for name, type in inputs.items() if type.owner == SHARED}

@@ -206,7 +206,7 @@ class Service:
             claim = present(channel, proposal, self.attester, keys)
             with self.watch.within(self.patience.release):
                 released = receive_key(channel, proposal, claim, keys)
-            brings = "released its key" if released else "has a share of the model"
+            brings = "released its key" if released else "brings no data"
             step.result = f"attested to {proposal.party}, which {brings}"
         if released is None:
             return Guest(channel, proposal, None)

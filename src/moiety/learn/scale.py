@@ -9,5 +9,5 @@ LOGIT_BOUND = 16
 
 A logit of 16 is ten million to one. The bound keeps a revealed score as narrow as it can be.
 """
-MAKER = "the enclave, which checks its model"
+MAKER = "the model's maker, who checked it"
 """Who promises that no logit exceeds LOGIT_BOUND."""

@@ -48,7 +48,8 @@ class ScorecardClassifier(Classifier):
     def fit(self, X: Any, y: Any) -> Self:
         """The estimator with `weights_` as shares.
 
-        Both computing parties learn one bit beyond that: whether the scorecard is fit for use.
+        Both computing parties learn one bit beyond that: whether the scorecard is fit for use. A
+        further owner learns nothing, and sees the others stop if it is not.
 
         Raises:
             DataError: it is not, a logit could exceed LOGIT_BOUND.
@@ -80,7 +81,7 @@ class ScorecardClassifier(Classifier):
         run = self._runner
         found = run.call(card_weights(run.parties, columns, self.bound), **trained)
         told = [found[name] for name in ("first", "second") if found[name] is not None]
-        if bool(told[0]):
+        if any(map(bool, told)):
             raise DataError(f"a logit of the scorecard could exceed {LOGIT_BOUND}", hint=TOO_GOOD)
         return found["weights"], found["constant"]
 

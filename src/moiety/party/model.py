@@ -4,20 +4,31 @@ Kept before the first score is computed. A job in which somebody was scored has 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moiety.agreement.manifest import Job
 from moiety.data.bins import Bins
-from moiety.enclave.handover import ModelShare, read_share
+from moiety.enclave.handover import ModelShare, arrays, check_shape, read_share
 from moiety.errors import MoietyError, PolicyRefused, UsageError
+from moiety.learn.secret_model import SHAPE_SCHEMA, PublicShape
+from moiety.learn.shared_model import SharedModel
 from moiety.message import decode, encode
 from moiety.party.files import replace_file
 from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
 
 _SCHEMA: dict[str, Any] = {"key": str, "message": bytes, "bins": str}
+_TRAINED: dict[str, Any] = {"header": bytes, "arrays": dict[str, bytes]}
+_FACTS: dict[str, Any] = {
+    "job": bytes,
+    "shape": SHAPE_SCHEMA,
+    "rows": int,
+    "simulated": bool,
+    "course": bytes,
+}
 _LIMIT = 1 << 29
 
 
@@ -47,11 +58,34 @@ def kept_model(folder: Path, job: Job, party: int) -> KeptModel | None:
         return None
     try:
         body = decode(path.read_bytes(), _SCHEMA, _LIMIT)
-        share = read_share(body["message"], job, party, body["key"])
+        read = read_share if body["key"] else _trained
+        share = read(body["message"], job, party, body["key"])
         bins = {name: Bins.from_dict(cut) for name, cut in json.loads(body["bins"]).items()}
     except (MoietyError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not as it was written", hint="restore it") from error
     return KeptModel(share, bins)
+
+
+def trained_share(job: Job, model: SharedModel, facts: Mapping[str, Any]) -> ModelShare:
+    """This party's share of a model that the parties trained on shares, under a header of facts.
+
+    `facts` are alike at both parties: rows, simulated, and the course of their computation.
+    """
+    header = encode({"job": job.hash, "shape": model.shape.to_fields(), **facts})
+    held = {name: secret.parts[0] for name, secret in model.arrays.items()}
+    packed = {name: words.tobytes() for name, words in held.items() if words is not None}
+    return _trained(encode({"header": header, "arrays": packed}), job, 0, "")
+
+
+def _trained(message: bytes, job: Job, party: int, key: str) -> ModelShare:
+    said = decode(message, _TRAINED, _LIMIT)
+    facts = decode(said["header"], _FACTS, _LIMIT)
+    shape = PublicShape.from_fields(facts["shape"])
+    check_shape(shape, job)
+    if facts["job"] != job.hash:
+        raise UsageError("a share of another job's model")
+    found = arrays(said["arrays"], shape, job)
+    return ModelShare(said["header"], shape, facts["rows"], facts["simulated"], found, message)
 
 
 def agreed_model(kept: KeptModel | None, theirs: bytes | None, spent: SpentIds) -> KeptModel | None:

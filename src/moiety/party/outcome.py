@@ -1,7 +1,7 @@
 """What a finished run means to its party: the report's content, from what this party holds."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from moiety.party.costs import latencies, step_costs
 from moiety.party.files import replace_file
 from moiety.party.predict import Scores, Timing
 from moiety.party.seal import Binned, columns_of
+from moiety.party.training import Shape
 from moiety.report.assess import column_bins, compare, predictions
 from moiety.report.content import (
     Check,
@@ -50,11 +51,21 @@ class Facts:
     chosen: Table
     aligned: Mapping[str, Aligned]
     binned: Binned
-    enclave: Accepted
-    share: ModelShare
+    enclave: Accepted | None
+    """None where a dealer that is no enclave deals."""
+    share: ModelShare | None
+    """None at a party that does not compute."""
     timings: Sequence[Timing]
     ledger: Sequence[Row]
     seconds: Mapping[str, float]
+    shapes: Sequence[Shape] = ()
+    """The public shapes of all parties' rows, where the model was trained on shares."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated enclave had a part in it."""
+        shared = self.share is not None and self.share.simulated
+        return shared or (self.enclave is not None and not self.enclave.production)
 
     @property
     def receives(self) -> bool:
@@ -74,7 +85,7 @@ def conclude(facts: Facts, record: Record) -> Outcome:
     """Writes the page, its content as JSON, and their digests into the record."""
     folder = facts.party.job_folder(facts.job)
     scores = Scores(folder).read() if facts.receives else {}
-    body = {"scores": len(scores), "simulated": facts.share.simulated}
+    body = {"scores": len(scores), "simulated": facts.simulated}
     record.append("result", body, now())
     report = _report(facts, scores, record)
     page = folder / "report.html"
@@ -125,7 +136,9 @@ def _header(facts: Facts) -> Header:
         words += ["receives scores"] if job.scores_to == member.name else []
         words.append(f"brings {len(member.columns)} columns")
         roles.append(PartyRole(member.name, ", ".join(words)))
-    roles.append(PartyRole("enclave", f"trains and deals; its host is {job.enclave_host}"))
+    does = "deals and sees no row" if job.model.by_mpc else "trains and deals"
+    who = "enclave" if job.dealer_certificate is None else "dealer"
+    roles.append(PartyRole(who, f"{does}; its host is {job.enclave_host}"))
     return Header(
         purpose=job.purpose,
         job_hash=job.hash.hex(),
@@ -135,8 +148,10 @@ def _header(facts: Facts) -> Header:
         parties=tuple(roles),
         date=now(),
         model=job.model.kind,
-        version=facts.share.digest.hex()[:16],
-        simulated=facts.share.simulated or not facts.enclave.production,
+        version=facts.share.digest.hex()[:16] if facts.share else "–",
+        simulated=facts.simulated,
+        on_shares=job.model.by_mpc,
+        own_people=job.model.horizontal,
     )
 
 
@@ -188,21 +203,44 @@ def _learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
     receives = job.scores_to
     known = scores if facts.receives else sum(timing.rows for timing in facts.timings)
     rows.append(Learned(receives, "a score for each applicant", known, "the job's purpose"))
-    shape = sum(len(counts) for counts in facts.share.shape.counts)
-    for name in job.names:
-        rows.append(Learned(name, "the bins of every column", shape, "the model's public shape"))
-        weights = sum(words.size for words in facts.share.arrays.values())
-        rows.append(
-            Learned(name, "one share of the model: uniformly random alone", weights, "to predict")
-        )
-    rows.append(
-        Learned("enclave", "bin codes and labels of common clients", facts.share.rows, "to train")
-    )
+    rows += _of_shapes(facts)
+    if facts.share is not None:
+        rows += _of_share(job, facts.share)
     return tuple(rows)
+
+
+def _of_shapes(facts: Facts) -> Iterator[Learned]:
+    """What parties told each other before they computed on shares."""
+    for shape in facts.shapes:
+        for name in facts.job.names:
+            if name != shape.party:
+                what = f"how many rows {shape.party} brought to train on"
+                yield Learned(name, what, 1, f"{shape.rows:,}: public")
+
+
+def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
+    """What each party learned of the model, and the enclave of its training."""
+    shape = sum(len(counts) for counts in share.shape.counts)
+    for name in job.computing:
+        yield Learned(name, "the bins of every column", shape, "the model's public shape")
+        weights = sum(words.size for words in share.arrays.values())
+        what = "one share of the model: uniformly random alone"
+        yield Learned(name, what, weights, "to predict")
+        if job.model.by_mpc:
+            why = "a scorecard beyond that is refused"
+            if job.model.kind == "scorecard":
+                yield Learned(name, "that no logit can exceed 16", 1, why)
+    if not job.model.by_mpc:
+        what = "bin codes and labels of common clients"
+        yield Learned("enclave", what, share.rows, "to train")
 
 
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
+    if accepted is None:
+        pinned = facts.job.dealer_certificate or ""
+        check = Check("dealer's certificate", "one that the policy lists", pinned[:23], True)
+        return Trust(facts.job.enclave_host, None, (check,), _weights(facts))
     authentic = accepted.authentic
     measured = authentic.evidence.report.mr_enclave.hex()
     evidence = Evidence(
@@ -227,7 +265,11 @@ def _trust(facts: Facts) -> Trust:
             True,
         ),
     )
-    weights = None
-    if facts.share.shape.kind == "scorecard":
-        weights = sum(sum(counts) for counts in facts.share.shape.counts)
-    return Trust(facts.job.enclave_host, evidence, checks, weights)
+    return Trust(facts.job.enclave_host, evidence, checks, _weights(facts))
+
+
+def _weights(facts: Facts) -> int | None:
+    """The number of a scorecard's weights."""
+    if facts.share is None or facts.share.shape.kind != "scorecard":
+        return None
+    return sum(sum(counts) for counts in facts.share.shape.counts)

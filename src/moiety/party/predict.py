@@ -7,7 +7,7 @@ is sent, and neither computes a second score.
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from moiety.learn.scorecard import Points
 from moiety.party.files import append
 from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
+from moiety.plan.plan import Plan
 from moiety.protocols.base import Protocol, Tick
 from moiety.ring import decode, pack_bits, unpack_bits
 from moiety.run.dealing import Material
@@ -90,13 +91,15 @@ class Scoring:
     ids: npt.NDArray[np.str_]
     spent: SpentIds
     scores: "Scores"
+    lot: Callable[[Plan], Material]
+    """This party's part of a fresh lot for a plan."""
+    own_ids: npt.NDArray[np.str_] | None = None
+    """The receiver's ids, where `ids` are names that tell the other party nothing."""
 
     def __repr__(self) -> str:
         return f"Scoring({len(self.ids)} applicants)"
 
-    def run(
-        self, rows: npt.NDArray[np.int64], lots: Iterator[Material], progress: Progress
-    ) -> list[Timing]:
+    def run(self, rows: npt.NDArray[np.int64], progress: Progress) -> list[Timing]:
         """Scores these rows, batch by batch; the receiver's scores are kept as they come.
 
         Raises:
@@ -104,30 +107,34 @@ class Scoring:
         """
         timings, begin = [], 0
         for size in batches(len(rows)):
-            timings.append(self._batch(rows[begin : begin + size], next(lots)))
+            timings.append(self._batch(rows[begin : begin + size]))
             begin += size
             progress(begin, len(rows))
         return timings
 
-    def _batch(self, rows: npt.NDArray[np.int64], lot: Material) -> Timing:
+    def _batch(self, rows: npt.NDArray[np.int64]) -> Timing:
         session, receiver = self.session, self.job.index(self.job.scores_to)
         ids = self.ids[rows].tolist()
         codes = {name: column[rows] for name, column in self.binned.codes.items()}
-        features = self.share.shape.features(session.party, codes)
         program = self.share.shape.program(len(rows), receiver)
-        inputs = {f"features_{session.party}": features, **self.share.arrays}
+        inputs = dict(self.share.arrays)
+        if codes:
+            features = self.share.shape.features(session.party, codes)
+            inputs[f"features_{session.party}"] = features
         began, before = time.perf_counter(), len(session.ledger)
         outputs = session.run(
             program,
             inputs,
-            lot,
+            self.lot(program),
             receivers={receiver},
             about=self._about(ids),
             agreed=partial(self.spent.spend, ids),
         )
         seconds = time.perf_counter() - began
         if "score" in outputs:
-            self.scores.append(ids, decode(outputs["score"].reshape(-1), SCORE_BITS))
+            logits = decode(outputs["score"].reshape(-1), SCORE_BITS)
+            own = self.ids if self.own_ids is None else self.own_ids
+            self.scores.append(own[rows].tolist(), logits)
         rounds = sum(row.measured.rounds for row in session.ledger[before:])
         return Timing(len(rows), rounds, seconds)
 

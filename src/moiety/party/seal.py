@@ -44,6 +44,20 @@ def bin_columns(job: Job, member: Member, table: Table) -> Binned:
     return Binned(bins, codes, table.label if member.label else None)
 
 
+def bin_agreed(job: Job, member: Member, table: Table) -> Binned:
+    """The member's columns cut where the job says, so that all owners of rows cut alike.
+
+    Raises:
+        DataError: a column may have missing values: agreed bins hold none.
+    """
+    bins = {
+        name: Bins.agreed(job.model.edges[name], table.schema.columns[name])
+        for name in member.columns
+    }
+    codes = {name: cut.codes(table[name]) for name, cut in bins.items()}
+    return Binned(bins, codes, table.label if member.label else None)
+
+
 def columns_of(binned: Binned) -> Columns:
     """The columns as an enclave reads them from a capsule."""
     counts = {name: bins.count for name, bins in binned.bins.items()}

@@ -37,6 +37,10 @@ class SpentIds:
         """For each id, whether it was scored before."""
         return np.array([self._digest(one) in self._spent for one in ids], dtype=np.bool_)
 
+    def blinded(self, ids: Sequence[str]) -> list[str]:
+        """Names for ids, alike for equal ids, that tell nothing without this party's key."""
+        return [hmac.digest(self._key, b"name\0" + one.encode(), "sha256").hex() for one in ids]
+
     def spend(self, ids: Sequence[str]) -> None:
         """Writes the ids down as scored, to the disk, before this returns.
 

@@ -39,6 +39,10 @@ class Header:
     model: str
     version: str
     simulated: bool
+    on_shares: bool = False
+    """Whether the parties trained the model on shares, so that nobody saw rows of two parties."""
+    own_people: bool = False
+    """Whether each party brought people of its own."""
 
 
 @dataclass(frozen=True, eq=False)

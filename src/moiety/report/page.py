@@ -38,7 +38,7 @@ def render(report: PartyReport) -> str:
         header=report.header,
         style_hash=f"sha256-{digest}",
         simulated=statements.SIMULATED,
-        verdict=statements.verdict(report.comparison) if report.comparison else None,
+        verdict=_verdict(report),
         interval=statements.interval(report.comparison) if report.comparison else "",
         no_performance=statements.no_performance(report.header),
         bins_explained=statements.bins_explained(report.header),
@@ -140,3 +140,8 @@ def _total(report: PartyReport) -> tuple[Traffic, float]:
         sum(each.received for each in measured),
     )
     return traffic, sum(step.seconds for step in report.steps)
+
+
+def _verdict(report: PartyReport) -> statements.Statement | None:
+    found = report.comparison
+    return statements.verdict(found, statements.whose(report.header)) if found else None

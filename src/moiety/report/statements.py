@@ -20,11 +20,11 @@ class Statement:
     kind: str = "plain"
 
 
-def verdict(found: Comparison) -> Statement:
-    """Whether joining was worth it, judged by KS on the applicants that both parties know."""
+def verdict(found: Comparison, whose: str = "that both parties know") -> Statement:
+    """Whether joining was worth it, judged by KS on the applicants `whose` words describe."""
     before, after, rise = found.alone.ks, found.joint.ks, found.ks_uplift
     moved = f"KS goes from {decimal(before)} to {decimal(after)} ({uplift(rise)})"
-    where = f"on the {count(found.applicants)} new applicants that both parties know"
+    where = f"on the {count(found.applicants)} new applicants {whose}"
     if after <= before:
         return Statement("Joining does not help here", f"{moved} {where}.", "poor")
     if found.auc_interval is not None and found.auc_interval[0] <= 0:
@@ -34,6 +34,11 @@ def verdict(found: Comparison) -> Statement:
         text = f"{moved} {where}, less than the {percent(HARDLY_WORTH, 0)} that repay the effort."
         return Statement("Joining is hardly worth it here", text, "poor")
     return Statement("Joining is worth it here", f"{moved} {where}.", "good")
+
+
+def whose(header: Header) -> str:
+    """Which applicants the report is about."""
+    return f"of {header.scores_to}" if header.own_people else "that both parties know"
 
 
 def interval(found: Comparison) -> str:
@@ -76,8 +81,19 @@ def bins_explained(header: Header) -> str:
 def trust(report: PartyReport) -> tuple[Statement, ...]:
     """What this job's protection rests on, and where it ends."""
     attested = report.trust is not None and report.trust.evidence is not None
-    enclave = (_broken_enclave(report),) if attested else ()
-    return (*enclave, _semi_honest(report), _scores(report), _not_hidden())
+    broken = (_broken_dealer(report),) if report.header.on_shares else ()
+    if attested and not broken:
+        broken = (_broken_enclave(report),)
+    return (*broken, _semi_honest(report), _scores(report), _not_hidden())
+
+
+def _broken_dealer(report: PartyReport) -> Statement:
+    return Statement(
+        "If the dealer is broken",
+        "It saw no row, no label, no model and no score: it dealt correlated randomness, and alone "
+        "it learns nothing. Together with one party it learns the other's inputs, and alone it can "
+        "falsify results. A host that is a party counts as that party.",
+    )
 
 
 def _broken_enclave(report: PartyReport) -> Statement:
@@ -93,9 +109,10 @@ def _broken_enclave(report: PartyReport) -> Statement:
 
 def _semi_honest(report: PartyReport) -> Statement:
     parties = listing(role.name for role in report.header.parties)
+    what = "Training and predictions are" if report.header.on_shares else "Predictions are"
     return Statement(
         "Semi-honest parties",
-        f"Predictions are secure as long as {parties} run the agreed protocol, however closely "
+        f"{what} secure as long as {parties} run the agreed protocol, however closely "
         f"each studies what it receives. A party that deviates may learn the other's inputs or "
         f"change scores, and nothing here would notice.",
     )

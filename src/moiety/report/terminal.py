@@ -50,7 +50,7 @@ def _result(report: PartyReport) -> RenderableType:
     found = report.comparison
     if found is None:
         return _text(statements.no_performance(report.header))
-    said = statements.verdict(found)
+    said = statements.verdict(found, statements.whose(report.header))
     table = _table("", found.alone.name, found.joint.name, "Change", "Uplift")
     for name, before, after, rise in (
         ("KS", found.alone.ks, found.joint.ks, found.ks_uplift),

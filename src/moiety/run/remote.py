@@ -35,6 +35,11 @@ class Remote(Secure):
         self.here = (self.session.party,)
         self._course = hashlib.sha256(self.about)
 
+    @property
+    def course(self) -> bytes:
+        """SHA-256 of all that was begun so far: alike at both parties, or they are refused."""
+        return self._course.digest()
+
     def begin(self, plan: Plan, runs: int, masks: Mapping[str, MaskUse]) -> tuple[bytes, Run]:
         """See `Secure`. What was computed before, and with which masks, both must mean alike."""
         self._course.update(plan.hash + runs.to_bytes(8, "little"))
@@ -42,9 +47,7 @@ class Remote(Secure):
             rows = np.array(use.rows, "<u8").tobytes()
             self._course.update(use.lot + name.encode() + hashlib.sha256(rows).digest())
         material = self.source.lot(plan.bill, runs, masks)
-        series = self.session.begin(
-            plan, material, receivers=self.receivers, about=self._course.digest()
-        )
+        series = self.session.begin(plan, material, receivers=self.receivers, about=self.course)
         done = 0
 
         def run(inputs: Sequence[Held]) -> Sequence[Held]:

@@ -44,6 +44,10 @@ class Steps:
         self.seconds[name] = time.monotonic() - begun
         self.listener(Event(name, "done", step.result, seconds=self.seconds[name]))
 
+    def progress(self, done: int, total: int) -> None:
+        """Tells how far the current step is."""
+        self.listener(Event(self.current, "under way", done=done, total=total))
+
     def note(self, text: str) -> None:
         """Tells something worth knowing within the current step."""
         self.listener(Event(self.current, "noted", text))

@@ -39,6 +39,7 @@ class Kind(IntEnum):
     RECORD = 26
     DEAL = 27
     SHARE = 28
+    SHAPE = 29
 
 
 KINDS = {int(kind): kind for kind in Kind}

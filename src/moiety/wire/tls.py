@@ -204,13 +204,15 @@ def _call(end: _End, address: str, name: str, pins: Pins | None, deadline: float
 def _dial(options: Options, address: str, name: str, deadline: float) -> socket.socket:
     """A TCP connection, tried again and again until the deadline."""
     until = time.monotonic() + deadline
-    why = "no time left"
+    why, told = "no time left", ""
     while (left := until - time.monotonic()) > 0:
         try:
             return socket.create_connection(_split(address), timeout=min(left, ATTEMPT))
         except OSError as error:
             why = error.strerror or "no answer"
-        options.progress(f"waiting for {name} at {address} ({why})")
+        if why != told:
+            options.progress(f"waiting for {name} at {address} ({why})")
+        told = why
         options.watch.wait(None, 0, RETRY)
     raise PeerLost(
         f"{name} did not answer at {address} within {deadline:g} s ({why})",
