@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moiety.errors import InternalError, PeerError, PeerLost, PeerMisbehaved
 from moiety.wire.channel import Channel
-from moiety.wire.frame import Kind
+from moiety.wire.frame import PIECE, Kind
 from moiety.wire.peer import Peer
 from moiety.wire.plain import pair
 from moiety.wire.reader import READ_AHEAD, Reader
@@ -25,7 +25,7 @@ from wire_kit import (
     tcp_pair,
 )
 
-SIZES = [0, 1, 16367, 16368, 16369, 1 << 16, 5 << 20]
+SIZES = [0, 1, 16367, 16368, 16369, 1 << 16, PIECE - 16, PIECE, PIECE + 1, 3 * PIECE + 5, 5 << 20]
 
 
 # ── what is sent arrives, counted and hashed ────────────────────────────────────────────────

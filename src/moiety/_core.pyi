@@ -253,7 +253,8 @@ class Tally:
     """One direction of a conversation: counted, and hashed by BLAKE3, frame by frame.
 
     The hash is over headers and payloads, so it fixes where each message ends. What is hashed may
-    be any contiguous bytes; nobody may write to them meanwhile.
+    be any contiguous bytes; nobody may write to them meanwhile. Less than 16 KB is hashed without
+    releasing the interpreter.
     """
 
     def __new__(cls) -> Tally: ...

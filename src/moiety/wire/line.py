@@ -44,12 +44,13 @@ class Line:
 
     def complete(self, wanted: Wanted | None) -> bytes:
         """Moves bytes both ways until nothing is left to send and the wanted payload is here."""
-        payload, frames, began = None, self.writer.frames, math.inf
+        payload = b"" if wanted is None else None
+        frames, began = self.writer.frames, math.inf
         while True:
             got = self._move(wanted if payload is None else None)
-            payload = got if payload is None else payload
-            if not frames and (payload is not None or wanted is None):
-                return payload or b""
+            payload = payload if got is None else got
+            if payload is not None and not frames:
+                return payload
             began = min(began, time.monotonic())
             self._wait(began)
 
