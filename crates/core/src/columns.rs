@@ -4,6 +4,7 @@
 
 use crate::bits::{pack_groups, read_bits, write_bits};
 use crate::products::same;
+use crate::simd::bytes_of;
 use crate::{Error, Features, parallel};
 
 /// Columns that fill whole bytes in every row.
@@ -54,9 +55,8 @@ impl Part<'_> {
     pub(crate) fn put_bits(&mut self, (field, row): (usize, usize), at: usize, bits: (&[u64], usize)) {
         let (words, count) = bits;
         let out = &mut self.rows[field][row][at / WHOLE..(at + count) / WHOLE];
-        for (bytes, word) in out.chunks_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
-        }
+        let length = out.len();
+        out.copy_from_slice(&bytes_of(words)[..length]);
     }
 }
 

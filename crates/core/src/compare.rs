@@ -171,6 +171,8 @@ struct Chunk {
 impl Chunk {
     fn new(digit: u32, count: usize) -> Self {
         let row = count.min(WIDE).div_ceil(64).next_multiple_of(LANES);
+        // Rows that lie a power of two apart would share few places of the cache.
+        let row = if row % 64 == 0 { row + LANES } else { row };
         Self {
             row,
             words: vec![0; CHUNK.min(64 * row)],

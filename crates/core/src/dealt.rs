@@ -8,7 +8,7 @@ use crate::prg::Prg;
 use crate::{Error, Features, simd};
 
 /// Words that a kernel treats together: they stay in the first cache.
-pub(crate) const CHUNK: usize = 2048;
+pub(crate) const CHUNK: usize = 512;
 
 /// One party's part: where each of its fields begins, and what it is read from.
 pub struct Dealt<B> {
@@ -168,6 +168,19 @@ impl<'a> Share<'a> {
         }
     }
 
+    /// Whole words that were sent, from number `first` on, as they lie.
+    pub(crate) fn lying(self, first: usize) -> Option<&'a [[u8; 8]]> {
+        match self {
+            Self { source: Source::Sent(data), bits: 64, .. } => Some(&data.as_chunks().0[first..]),
+            _ => None,
+        }
+    }
+
+    /// Writes the bytes of whole words, from number `first` on.
+    pub(crate) fn whole(self, first: usize, out: &mut [u8]) {
+        self.source.read(8 * first, out);
+    }
+
     /// Asks for `count` words from number `first` on, which are soon read.
     pub(crate) fn prefetch(self, first: usize, count: usize) {
         if let Source::Sent(data) = self.source {
@@ -212,7 +225,7 @@ impl<'a> Share<'a> {
         let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
         match self.source {
             Source::Sent(data) => unpack_groups(&data[begin..], self.bits, out, self.features),
-            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of(out)),
+            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of_mut(out)),
             Source::Drawn { .. } => {
                 // With room for whole vectors.
                 let bytes = scratch.bytes(length + 64);
@@ -227,7 +240,7 @@ impl<'a> Share<'a> {
         match self.source {
             Source::Sent(data) => read_bits(data, first, count, out),
             Source::Drawn { .. } if first.is_multiple_of(8) => {
-                let bytes = simd::bytes_of(out);
+                let bytes = simd::bytes_of_mut(out);
                 self.source.read(first / 8, &mut bytes[..count.div_ceil(8)]);
             }
             Source::Drawn { .. } => {

@@ -5,7 +5,7 @@ use crate::compare::{WIDE, WORTH_A_THREAD};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::close;
 use crate::products::{Both, Buffers, both, same};
-use crate::{Error, Features, parallel};
+use crate::{Error, Features, parallel, simd};
 
 /// One level of the tree of digits: which rows of a state meet, and which pass.
 #[derive(Clone, Copy)]
@@ -90,7 +90,9 @@ pub fn mask_level<B: AsRef<[u8]> + Sync>(
             for (index, (row, field)) in level.opened().enumerate() {
                 masks[field].bits(begun[field] + at, known, &mut line, &mut scratch);
                 let bits = &state[row * width + at / 64..];
-                line.iter_mut().zip(bits).for_each(|(mask, bit)| *mask ^= bit);
+                simd::widest(features, || {
+                    line.iter_mut().zip(bits).for_each(|(mask, bit)| *mask ^= bit);
+                });
                 part.put_bits((0, index), from, (&line, size));
                 begun[field] += count;
             }
@@ -127,7 +129,7 @@ pub fn merge_level<B: AsRef<[u8]> + Sync>(
     let (masks, products) = level.shares(dealt, count)?;
     let opened = both(own, peer, ((3 * level.pairs - 1) * count, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
-    let merged = Merged { level, state, width, opened, masks, products, count, first };
+    let merged = Merged { level, state, width, opened, masks, products, count, first, features };
     let per = parallel::share(width, WIDE / 64, features.threads(count, WORTH_A_THREAD));
     parallel::each(parallel::columns(out, width, per).enumerate(), |(part, mut lines)| {
         let mut gates = Gates::new(per.min(WIDE / 64));
@@ -151,6 +153,7 @@ struct Merged<'a> {
     products: [Share<'a>; 2],
     count: usize,
     first: u64,
+    features: Features,
 }
 
 /// Buffers for a chunk of rows.
@@ -209,6 +212,6 @@ impl Merged<'_> {
         self.masks[0].bits(row, length, left, &mut buffers.scratch);
         self.masks[1 + which].bits(row, length, right, &mut buffers.scratch);
         self.products[which].bits(row, length, found, &mut buffers.scratch);
-        close([x, y, left, right], self.first, found);
+        simd::widest(self.features, || close([x, y, left, right], self.first, found));
     }
 }

@@ -11,6 +11,7 @@ use core::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4};
 
 use crate::columns::{self, Field, columns_len};
 use crate::dealt::{Dealt, Scratch, Share};
+use crate::fixed::MAGIC;
 use crate::products::{Both, Buffers, both, same};
 use crate::simd::{self, Work};
 use crate::{Error, Features, parallel};
@@ -19,8 +20,6 @@ use crate::{Error, Features, parallel};
 const CHUNK: usize = 512;
 /// Elements that are worth a thread.
 const WORTH_A_THREAD: usize = 1 << 14;
-/// Added to a small double, it leaves the nearest integer in the lowest bits.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
 /// What a rounded double may reach.
 const LARGEST: f64 = 1_125_899_906_842_624.0;
 

@@ -75,7 +75,7 @@ pub(crate) fn deal_bit_products<'py>(
             let a = second.0.share(0, lengths[0], 1)?;
             let b = second.0.share(1 + index, count, 1)?;
             let (bytes, rest) = out.split_at_mut(count.div_ceil(8));
-            gates::deal_bit_products([one.a, a], [one.b, b], one.c, count, bytes)?;
+            gates::deal_bit_products([one.a, a], [one.b, b], one.c, count, bytes, *FEATURES)?;
             out = rest;
         }
         Ok(())
