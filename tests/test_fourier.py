@@ -58,7 +58,7 @@ def test_a_fit_is_the_same_on_every_machine():
 
 
 def series(square, last):
-    """±1 / k! for k = last, last - 2, …, by Horner's rule: one rounded operation after the other."""
+    """±1 / k! for k = last, last - 2, … by Horner's rule: one rounded operation at a time."""
     total = np.zeros_like(square)
     for k in range(last, -1, -2):
         total = total * square + (-1.0) ** (k // 2) / math.factorial(k)

@@ -52,7 +52,12 @@ impl Part<'_> {
     }
 
     /// Writes bits to a row of a field of bits: `count` of them, a multiple of 8.
-    pub(crate) fn put_bits(&mut self, (field, row): (usize, usize), at: usize, bits: (&[u64], usize)) {
+    pub(crate) fn put_bits(
+        &mut self,
+        (field, row): (usize, usize),
+        at: usize,
+        bits: (&[u64], usize),
+    ) {
         let (words, count) = bits;
         let out = &mut self.rows[field][row][at / WHOLE..(at + count) / WHOLE];
         let length = out.len();
@@ -87,12 +92,12 @@ fn whole(
     features: Features,
     write: impl Fn(Part<'_>) + Sync,
 ) {
-    let per = parallel::share(count, 64, features.threads(count, least));
+    let span = parallel::share(count, 64, features.threads(count, least));
     let mut parts: Vec<_> = (0..count)
-        .step_by(per)
+        .step_by(span)
         .map(|begin| Part {
             begin,
-            count: per.min(count - begin),
+            count: span.min(count - begin),
             rows: Vec::new(),
             bits: fields.iter().map(|field| field.bits).collect(),
             features,
@@ -101,7 +106,7 @@ fn whole(
     for field in fields {
         let width = count / WHOLE * field.bits;
         let (rows, rest) = out.split_at_mut(field.rows * width);
-        let columns = parallel::columns(rows, width, per / WHOLE * field.bits);
+        let columns = parallel::columns(rows, width, span / WHOLE * field.bits);
         for (part, rows) in parts.iter_mut().zip(columns) {
             part.rows.push(rows);
         }

@@ -2,6 +2,8 @@
 //!
 //! Kernels read it by field and in chunks, so that masks are made where they are used.
 
+#![expect(clippy::cast_possible_truncation, reason = "places are within a field")]
+
 use crate::bits::{check_padding, read_bits, unpack_groups};
 use crate::keys::StreamKey;
 use crate::prg::Prg;
@@ -176,9 +178,39 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// Writes the bytes of whole words, from number `first` on.
-    pub(crate) fn whole(self, first: usize, out: &mut [u8]) {
-        self.source.read(8 * first, out);
+    /// Writes the bytes of the packed field from number `begin` on.
+    pub(crate) fn bytes(self, begin: usize, out: &mut [u8]) {
+        self.source.read(begin, out);
+    }
+
+    /// Writes the words with these numbers; nothing else is made.
+    pub(crate) fn pick(self, places: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let bits = u128::from(self.bits);
+        let mask = u64::MAX >> (64 - self.bits);
+        let place = |place: &u64| {
+            let bit = u128::from(*place) * bits;
+            ((bit / 8) as usize, (bit % 8) as u32)
+        };
+        match self.source {
+            Source::Sent(data) => {
+                for (number, word) in places.iter().zip(out) {
+                    let (byte, shift) = place(number);
+                    *word = read_word(&data[byte..], shift) & mask;
+                }
+            }
+            Source::Drawn { prg, stream, at } => {
+                for (places, out) in places.chunks(PICKED).zip(out.chunks_mut(PICKED)) {
+                    let bytes = scratch.bytes(32 * places.len());
+                    let begin = |number: &u64| at + place(number).0 as u64;
+                    prg.pairs(stream, places.iter().map(begin), bytes);
+                    let blocks = bytes.as_chunks::<32>().0;
+                    for ((number, word), blocks) in places.iter().zip(out).zip(blocks) {
+                        let skip = (begin(number) % 16) as usize;
+                        *word = read_word(&blocks[skip..], place(number).1) & mask;
+                    }
+                }
+            }
+        }
     }
 
     /// Asks for `count` words from number `first` on, which are soon read.
@@ -225,7 +257,9 @@ impl<'a> Share<'a> {
         let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
         match self.source {
             Source::Sent(data) => unpack_groups(&data[begin..], self.bits, out, self.features),
-            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of_mut(out)),
+            Source::Drawn { .. } if self.bits == 64 => {
+                self.source.read(begin, simd::bytes_of_mut(out));
+            }
             Source::Drawn { .. } => {
                 // With room for whole vectors.
                 let bytes = scratch.bytes(length + 64);
@@ -250,6 +284,17 @@ impl<'a> Share<'a> {
             }
         }
     }
+}
+
+/// Words that are picked from a keystream together.
+const PICKED: usize = 64;
+
+/// 64 bits from a bit of the first byte on; what lies past the end is zero.
+fn read_word(data: &[u8], shift: u32) -> u64 {
+    let mut bytes = [0; 16];
+    let length = data.len().min(16);
+    bytes[..length].copy_from_slice(&data[..length]);
+    (u128::from_le_bytes(bytes) >> shift) as u64
 }
 
 /// Bytes between a keystream and the words made from it; kept from chunk to chunk.

@@ -30,9 +30,9 @@ pub fn encode(
     if values.len() != out.len() {
         return Err(Error::Length("words", values.len(), out.len()));
     }
-    let per = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
+    let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
     let fits = AtomicBool::new(true);
-    parallel::each(values.chunks(per).zip(out.chunks_mut(per)), |(values, out)| {
+    parallel::each(values.chunks(span).zip(out.chunks_mut(span)), |(values, out)| {
         for (values, words) in values.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
             if !simd::widest(features, Encoded { values, fraction, words }) {
                 return fits.store(false, Ordering::Relaxed);

@@ -54,13 +54,13 @@ pub fn mask_bits(
     let ends = &parts[..parts.len().saturating_sub(1)];
     let whole = ends.iter().all(|part| part.len().is_multiple_of(8));
     let threads = if whole { features.threads(count, WORTH_A_THREAD) } else { 1 };
-    let per = parallel::share(count, BITS, threads);
+    let span = parallel::share(count, BITS, threads);
     if whole {
         let (mut runs, mut rest) = (Vec::new(), out);
         for (part, share) in parts.iter().zip(masks) {
-            for (index, bits) in part.chunks(per).enumerate() {
+            for (index, bits) in part.chunks(span).enumerate() {
                 let (bytes, after) = rest.split_at_mut(bits.len().div_ceil(8));
-                runs.push((bits, (*share, index * per), bytes));
+                runs.push((bits, (*share, index * span), bytes));
                 rest = after;
             }
         }
@@ -129,12 +129,12 @@ pub fn multiply_bits(
 ) -> Result<(), Error> {
     let opened = both(own, peer, (total, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
-    let per = parallel::share(out.len(), BITS, features.threads(out.len(), WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per).enumerate(), |(part, out)| {
+    let span = parallel::share(out.len(), BITS, features.threads(out.len(), WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
         let mut buffers = Buffers::default();
         let mut lines = [0; 5].map(|_| vec![0; BITS / 64]);
         for (index, bits) in out.chunks_mut(BITS).enumerate() {
-            let (at, count) = (part * per + index * BITS, bits.len());
+            let (at, count) = (part * span + index * BITS, bits.len());
             let [x, y, left, right, found] = &mut lines;
             opened.bits(at, count, x, &mut buffers);
             opened.bits(factors.begin + at, count, y, &mut buffers);
@@ -165,12 +165,12 @@ pub fn deal_bit_products(
     if out.len() != count.div_ceil(8) {
         return Err(Error::Length("corrections", count.div_ceil(8), out.len()));
     }
-    let per = parallel::share(count, BITS, features.threads(count, WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per / 8).enumerate(), |(part, out)| {
+    let span = parallel::share(count, BITS, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span / 8).enumerate(), |(part, out)| {
         let mut scratch = Scratch::default();
         let mut lines = [0; 5].map(|_| vec![0; BITS / 64]);
         for (index, bytes) in out.chunks_mut(BITS / 8).enumerate() {
-            let at = part * per + index * BITS;
+            let at = part * span + index * BITS;
             let length = BITS.min(count - at);
             for (share, line) in a.iter().chain(&b).chain([&c]).zip(&mut lines) {
                 share.bits(at, length, line, &mut scratch);
@@ -212,12 +212,12 @@ pub fn deal_bit_words(
         return Err(Error::Length("corrections", due, out.len()));
     }
     let shared = matches!(combined, Combined::Shares);
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per / 8 * bits as usize).enumerate(), |(part, out)| {
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span / 8 * bits as usize).enumerate(), |(part, out)| {
         let mut scratch = Scratch::default();
         let (mut lines, mut words) = ([[0; CHUNK / 64]; 2], vec![0; CHUNK]);
         for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
-            let at = part * per + index * CHUNK;
+            let at = part * span + index * CHUNK;
             let length = CHUNK.min(count - at);
             for (share, line) in bit.iter().zip(&mut lines) {
                 share.bits(at, length, line, &mut scratch);

@@ -44,13 +44,13 @@ pub fn mask_words(
         mask_across(parts, masks, masking, out, features);
         return Ok(());
     }
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
     let (mut runs, mut rest) = (Vec::new(), out);
     for (words, share) in parts.iter().zip(masks) {
-        for (index, words) in words.chunks(per).enumerate() {
+        for (index, words) in words.chunks(span).enumerate() {
             let length = (words.len() * masking.bits as usize).div_ceil(8);
             let (bytes, after) = rest.split_at_mut(length);
-            runs.push((words, *share, index * per, bytes));
+            runs.push((words, *share, index * span, bytes));
             rest = after;
         }
     }
@@ -74,7 +74,7 @@ fn mask_run(
     for (index, (words, bytes)) in words.chunks(CHUNK).zip(bytes).enumerate() {
         let at = at + index * CHUNK;
         if masking.bits == 64 {
-            share.whole(at, bytes);
+            share.bytes(8 * at, bytes);
             let masks = bytes.as_chunks_mut().0;
             simd::widest(features, || {
                 for (mask, word) in masks.iter_mut().zip(words) {
@@ -156,11 +156,11 @@ pub fn opened_words(
     features: Features,
 ) -> Result<(), Error> {
     let both = both(own, peer, (out.len(), bits), features)?;
-    let per = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per).enumerate(), |(part, out)| {
+    let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
         let mut buffers = Buffers::default();
         for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
-            both.words(part * per + index * CHUNK, chunk, &mut buffers);
+            both.words(part * span + index * CHUNK, chunk, &mut buffers);
         }
     });
     Ok(())
@@ -235,12 +235,12 @@ pub fn multiply(
     let count = out.len();
     let opened = both(own, peer, (2 * count, bits), features)?;
     let keep = if first { u64::MAX } else { 0 };
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per).enumerate(), |(part, out)| {
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
         let mut buffers = Buffers::default();
         let mut parts: [Vec<u64>; 4] = [0; 4].map(|_| vec![0; CHUNK.min(out.len())]);
         for (index, found) in out.chunks_mut(CHUNK).enumerate() {
-            let at = part * per + index * CHUNK;
+            let at = part * span + index * CHUNK;
             let [x, y, left, right] = parts.each_mut().map(|part| &mut part[..found.len()]);
             opened.words(at, x, &mut buffers);
             opened.words(count + at, y, &mut buffers);
@@ -274,10 +274,10 @@ pub fn deal_products(
     features: Features,
 ) -> Result<(), Error> {
     same("corrections", packed_len(count, bits)?, out.len())?;
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-    let runs = out.chunks_mut(per / 8 * bits as usize).enumerate();
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    let runs = out.chunks_mut(span / 8 * bits as usize).enumerate();
     parallel::each(runs, |(part, out)| {
-        let (begin, mut scratch) = (part * per, Scratch::default());
+        let (begin, mut scratch) = (part * span, Scratch::default());
         let mut parts = [0; 5].map(|_| vec![0; CHUNK.min(count - begin)]);
         for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
             let at = begin + index * CHUNK;

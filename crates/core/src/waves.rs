@@ -6,6 +6,7 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 #![expect(clippy::cast_precision_loss, reason = "angles are rounded to 53 bits")]
+#![expect(clippy::cast_possible_truncation, reason = "there are few coefficients")]
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4};
 
@@ -116,7 +117,7 @@ pub struct Sum<'a> {
     pub offset: u64,
 }
 
-/// Writes shares of the sum of amplitude_j · sin(2πj·(c - r) / 2^period), plus the offset, to `out`.
+/// Writes shares of the sum of amplitudes times sin(2πj·(c - r) / 2^period), plus the offset, to `out`.
 ///
 /// # Errors
 /// As [`Share::message`]; [`Error::Range`] for an amplitude that is not finite or too large.
@@ -134,12 +135,12 @@ pub fn sum_waves<B: AsRef<[u8]> + Sync>(
     }
     let share = dealt.share(field, waves.field()?.rows * count, waves.ring)?;
     let opened = both(own, peer, (count, bits), features)?;
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per).enumerate(), |(part, out)| {
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
         let (mut chunk, mut buffers) = (Chunk::new(out.len()), Buffers::default());
         let mut rows = [0; 2].map(|_| vec![0; chunk.angle.len()]);
         for (index, out) in out.chunks_mut(CHUNK).enumerate() {
-            let at = part * per + index * CHUNK;
+            let at = part * span + index * CHUNK;
             chunk.open(opened, at, out.len(), &mut buffers);
             simd::widest(features, Begin(&mut chunk, waves.period));
             out.fill(offset);
@@ -205,7 +206,8 @@ impl Chunk {
         let shares = cosines.iter().zip(sines);
         let firsts = self.sine.iter().zip(&self.cosine);
         let now = self.now.0.iter_mut().zip(&mut self.now.1);
-        for (((sum, (cosine, sine)), first), (s, c)) in out.iter_mut().zip(shares).zip(firsts).zip(now)
+        for (((sum, (cosine, sine)), first), (s, c)) in
+            out.iter_mut().zip(shares).zip(firsts).zip(now)
         {
             let there = integer(*s * size).wrapping_mul(*cosine);
             let back = integer(*c * size).wrapping_mul(*sine);
@@ -278,7 +280,7 @@ const fn coefficients<const N: usize>(last: u32) -> [f64; N] {
             factorial *= factor as u64;
             factor += 1;
         }
-        let sign = if k / 2 % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if (k / 2).is_multiple_of(2) { 1.0 } else { -1.0 };
         all[index] = sign / factorial as f64;
         index += 1;
     }
