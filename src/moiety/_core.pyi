@@ -14,6 +14,7 @@ _Buffer: TypeAlias = bytes | bytearray | memoryview
 _Words: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
 _Bits: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
 _BitRows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+_Axes: TypeAlias = Sequence[tuple[int, int, int]]
 _Waves: TypeAlias = tuple[int, int, int, int]
 _Rows: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.uint64]]
 
@@ -103,13 +104,82 @@ def deal_masked(
     `drawn` are the part in which the other party drew v, and the first party's part.
     """
 
-def mask_tops(x: npt.NDArray[np.uint64], dealt: Dealt, field: int, offset: int) -> bytes:
-    """The message of the negated top bits of x + offset, masked with a field of bits."""
+def mask_tops(
+    x: npt.NDArray[np.uint64], dealt: Dealt, field: int, offset: int, ring: int = 64
+) -> bytes:
+    """The message of the negated top bits of x + offset mod 2^ring, masked with a field of bits."""
 
 def truncate_words(
-    x: npt.NDArray[np.uint64], own: bytes, theirs: bytes, dealt: Dealt, shift: int, first: bool
+    x: npt.NDArray[np.uint64],
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    shift: int,
+    first: bool,
+    ring: int = 64,
 ) -> _Words:
-    """Shares of ⌊x / 2^shift⌋ or 1 more; the part is the parties' bits and their products."""
+    """Shares mod 2^64 of ⌊x / 2^shift⌋ or 1 more, for shares of x mod 2^ring; shift 0 is exact.
+
+    The part is the parties' bits and their products, of 64 - ring + shift bits.
+    """
+
+def deal_floor(first: Dealt, second: Dealt, shape: tuple[int, int, int, int]) -> bytes:
+    """The corrections of r >> shift, of the top bit of r, and of the tables of its low bits.
+
+    `shape` is (count, bits of r, shift, bits of a digit).
+    """
+
+def floor_words(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    borrow: npt.NDArray[np.uint64],
+    shape: tuple[int, int, int],
+    first: bool,
+) -> _Words:
+    """Shares of ⌊x / 2^shift⌋, from c = x + 2^(ring-2) + r and shares of [c < r] on the low bits.
+
+    `shape` is (count, ring, shift).
+    """
+
+def mask_scaled(
+    bits: npt.NDArray[np.uint8], x: npt.NDArray[np.uint64], dealt: Dealt, ring: int
+) -> bytes:
+    """The message of bits, each masked with field 0, and of words less field 1."""
+
+def scale_words(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    shape: tuple[int, int],
+    ring: int,
+    axes: _Axes,
+    first: bool,
+) -> _Words:
+    """Shares of bits · x; the part is r, b, r as words, and r · b. `shape` is (bits, words).
+
+    Each axis of the products has (size, how far its bits lie apart, how far its words).
+    """
+
+def deal_scaled(
+    first: Dealt, second: Dealt, shape: tuple[int, int], ring: int, axes: _Axes
+) -> bytes:
+    """The corrections of such a part."""
+
+def draw_lines(
+    own: bytes,
+    theirs: bytes,
+    dealt: Dealt,
+    x: npt.NDArray[np.uint64],
+    ring: int,
+    slopes: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.uint64],
+    first: bool,
+) -> _Words:
+    """Shares of slopes[j] · x + offsets[j] in interval j; the part as for `scale_words`, in rows.
+
+    Bits [x < cut] of rising cuts were opened, in rows, one row fewer than there are lines.
+    """
 
 def mask_bits(parts: Sequence[npt.NDArray[np.uint8]], dealt: Dealt, field: int) -> bytes:
     """The message of all parts, bytes of 0 and 1, each masked with a field of bits."""
@@ -138,8 +208,11 @@ def look_up(
     field: int,
     shape: tuple[int, int, int, int],
     first: bool,
+    shift: int = 0,
 ) -> _Rows:
-    """The state of a comparison of the opened c with r, by the tables from number `field` on.
+    """The state of a comparison of c with r, by the tables from number `field` on.
+
+    c is what was opened less `shift`.
 
     `shape` is (count, bits of c, low bits to compare, bits of a digit: 1 to 6). Rows: shares of
     [c < r] for each digit, most significant first; of [c = r] for each but the last; the top bits
@@ -159,8 +232,11 @@ def deal_tables(
     With `waves` those of `deal_waves` go last; their field is the one after the tables.
     """
 
-def mask_level(state: npt.NDArray[np.uint64], dealt: Dealt, count: int) -> bytes:
-    """The message of one level of the tree that merges the digits of a state."""
+def mask_level(state: npt.NDArray[np.uint64], dealt: Dealt, count: int, all: bool = False) -> bytes:
+    """The message of one level of the tree that merges the digits of a state.
+
+    With `all` the state is a row of bits for each digit, and the tree multiplies them.
+    """
 
 def merge_level(
     state: npt.NDArray[np.uint64],
@@ -169,8 +245,69 @@ def merge_level(
     dealt: Dealt,
     count: int,
     first: bool,
+    all: bool = False,
 ) -> _Rows:
     """The state after that level."""
+
+def deal_digits(first: Dealt, second: Dealt, shape: tuple[int, int, int]) -> bytes:
+    """The corrections of the words whose one set bit is a digit of r, field 0, one field a digit.
+
+    `shape` is (count, bits of r, bits of a digit: 1 to 6).
+    """
+
+def equal_digits(own: bytes, theirs: bytes, dealt: Dealt, shape: tuple[int, int, int]) -> _Rows:
+    """Rows of shares of [c = r] for each digit, by those words."""
+
+def deal_units(first: Dealt, second: Dealt, shape: tuple[int, int]) -> bytes:
+    """The corrections of the vectors of 2^bits bits that are 1 at r, field 0.
+
+    `shape` is (count, bits of r).
+    """
+
+def one_hot(own: bytes, theirs: bytes, dealt: Dealt, shape: tuple[int, int]) -> _BitRows:
+    """Shares of [x = v] for each v, a row for each x, by the vectors and what was opened of x."""
+
+def deal_rotated(
+    first: Dealt,
+    second: Dealt,
+    shape: tuple[int, int],
+    ring: int,
+    table: npt.NDArray[np.uint64],
+) -> bytes:
+    """The corrections of table[v - r] for each v below 2^bits, words of `ring` bits; r is field 0.
+
+    `shape` is (count, bits of r); the table has 2^bits entries.
+    """
+
+def entries(own: bytes, theirs: bytes, dealt: Dealt, shape: tuple[int, int], ring: int) -> _Words:
+    """Shares of table[x], by the rotated tables and what was opened of x."""
+
+def deal_shuffle(first: Dealt, second: Dealt, owner: int, rows: tuple[int, int, int]) -> bytes:
+    """The corrections of the other's mask, field 1, in the order of the owner's keys, field 0.
+
+    `rows` is (rows, columns, bits of a word).
+    """
+
+def shuffle_order(dealt: Dealt, count: int) -> _Words:
+    """The order that sorts the keys of field 0; equal ones keep theirs."""
+
+def mask_rows(
+    x: npt.NDArray[np.uint64],
+    places: npt.NDArray[np.uint64],
+    dealt: Dealt,
+    rows: tuple[int, int, int],
+) -> bytes:
+    """The message of the rows of x at the places, less field 1."""
+
+def place_rows(
+    x: npt.NDArray[np.uint64],
+    order: npt.NDArray[np.uint64],
+    shuffle: npt.NDArray[np.uint64],
+    masked: bytes,
+    dealt: Dealt,
+    rows: tuple[int, int, int],
+) -> _Words:
+    """The rows of x in that order, plus those of `masked` in the order `shuffle`, plus field 2."""
 
 def deal_point_keys(first: Dealt, second: Dealt, count: int, ring: int, domain: int) -> bytes:
     """The correction words of keys for the lowest `domain` bits of r, words of `ring` bits.

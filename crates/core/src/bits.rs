@@ -170,6 +170,9 @@ fn unpack_group<const BITS: usize>(bytes: &[u8; 8 * GROUP]) -> [u64; GROUP] {
 pub(crate) fn read_bits(data: &[u8], first: usize, count: usize, out: &mut [u64]) {
     let (begin, shift) = (first / 8, first % 8);
     let data = &data[begin..(first + count).div_ceil(8)];
+    if shift == 0 {
+        return simd::bytes_of_mut(out)[..data.len()].copy_from_slice(data);
+    }
     let words = &mut out[..count.div_ceil(64)];
     let (whole, rest) = data.as_chunks::<8>();
     for (word, bytes) in words.iter_mut().zip(whole) {

@@ -4,6 +4,7 @@
 
 use crate::bits::{pack_groups, read_bits, write_bits};
 use crate::products::same;
+use crate::simd::bytes_of;
 use crate::{Error, Features, parallel};
 
 /// Columns that fill whole bytes in every row.
@@ -59,9 +60,8 @@ impl Part<'_> {
     ) {
         let (words, count) = bits;
         let out = &mut self.rows[field][row][at / WHOLE..(at + count) / WHOLE];
-        for (bytes, word) in out.chunks_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
-        }
+        let length = out.len();
+        out.copy_from_slice(&bytes_of(words)[..length]);
     }
 }
 
@@ -92,12 +92,12 @@ fn whole(
     features: Features,
     write: impl Fn(Part<'_>) + Sync,
 ) {
-    let per = parallel::share(count, 64, features.threads(count, least));
+    let span = parallel::share(count, 64, features.threads(count, least));
     let mut parts: Vec<_> = (0..count)
-        .step_by(per)
+        .step_by(span)
         .map(|begin| Part {
             begin,
-            count: per.min(count - begin),
+            count: span.min(count - begin),
             rows: Vec::new(),
             bits: fields.iter().map(|field| field.bits).collect(),
             features,
@@ -106,7 +106,7 @@ fn whole(
     for field in fields {
         let width = count / WHOLE * field.bits;
         let (rows, rest) = out.split_at_mut(field.rows * width);
-        let columns = parallel::columns(rows, width, per / WHOLE * field.bits);
+        let columns = parallel::columns(rows, width, span / WHOLE * field.bits);
         for (part, rows) in parts.iter_mut().zip(columns) {
             part.rows.push(rows);
         }

@@ -14,7 +14,7 @@ pub(crate) const WIDE: usize = 16384;
 pub(crate) const WORTH_A_THREAD: usize = 1 << 16;
 
 /// The (first bit, width) of each digit of `bits` bits, most significant first.
-fn digits(bits: u32, digit: u32) -> impl Iterator<Item = (u32, u32)> {
+pub(crate) fn digits(bits: u32, digit: u32) -> impl Iterator<Item = (u32, u32)> {
     (0..bits.div_ceil(digit)).map(move |index| {
         let high = bits - index * digit;
         let low = high.saturating_sub(digit);
@@ -101,10 +101,10 @@ pub fn look_up<B: AsRef<[u8]> + Sync>(
     };
     let width = shape.count.div_ceil(64);
     same("rows", shape.rows() * width, out.len())?;
-    let per = parallel::share(width, WIDE / 64, features.threads(shape.count, WORTH_A_THREAD));
-    parallel::each(parallel::columns(out, width, per).enumerate(), |(part, mut rows)| {
-        let begin = 64 * part * per;
-        let length = (64 * per).min(shape.count - begin);
+    let span = parallel::share(width, WIDE / 64, features.threads(shape.count, WORTH_A_THREAD));
+    parallel::each(parallel::columns(out, width, span).enumerate(), |(part, mut rows)| {
+        let begin = 64 * part * span;
+        let length = (64 * span).min(shape.count - begin);
         let mut chunk = Chunk::new(shape.digit, length);
         for at in (0..length).step_by(WIDE) {
             found.rows(&mut chunk, (begin + at, WIDE.min(length - at)), at / 64, &mut rows);
@@ -171,6 +171,8 @@ struct Chunk {
 impl Chunk {
     fn new(digit: u32, count: usize) -> Self {
         let row = count.min(WIDE).div_ceil(64).next_multiple_of(LANES);
+        // Rows that lie a power of two apart would share few places of the cache.
+        let row = if row.is_multiple_of(64) { row + LANES } else { row };
         Self {
             row,
             words: vec![0; CHUNK.min(64 * row)],

@@ -2,13 +2,15 @@
 //!
 //! Kernels read it by field and in chunks, so that masks are made where they are used.
 
+#![expect(clippy::cast_possible_truncation, reason = "places are within a field")]
+
 use crate::bits::{check_padding, read_bits, unpack_groups};
 use crate::keys::StreamKey;
 use crate::prg::Prg;
 use crate::{Error, Features, simd};
 
 /// Words that a kernel treats together: they stay in the first cache.
-pub(crate) const CHUNK: usize = 2048;
+pub(crate) const CHUNK: usize = 512;
 
 /// One party's part: where each of its fields begins, and what it is read from.
 pub struct Dealt<B> {
@@ -168,6 +170,49 @@ impl<'a> Share<'a> {
         }
     }
 
+    /// Whole words that were sent, from number `first` on, as they lie.
+    pub(crate) fn lying(self, first: usize) -> Option<&'a [[u8; 8]]> {
+        match self {
+            Self { source: Source::Sent(data), bits: 64, .. } => Some(&data.as_chunks().0[first..]),
+            _ => None,
+        }
+    }
+
+    /// Writes the bytes of the packed field from number `begin` on.
+    pub(crate) fn bytes(self, begin: usize, out: &mut [u8]) {
+        self.source.read(begin, out);
+    }
+
+    /// Writes the words with these numbers; nothing else is made.
+    pub(crate) fn pick(self, places: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let bits = u128::from(self.bits);
+        let mask = u64::MAX >> (64 - self.bits);
+        let place = |place: &u64| {
+            let bit = u128::from(*place) * bits;
+            ((bit / 8) as usize, (bit % 8) as u32)
+        };
+        match self.source {
+            Source::Sent(data) => {
+                for (number, word) in places.iter().zip(out) {
+                    let (byte, shift) = place(number);
+                    *word = read_word(&data[byte..], shift) & mask;
+                }
+            }
+            Source::Drawn { prg, stream, at } => {
+                for (places, out) in places.chunks(PICKED).zip(out.chunks_mut(PICKED)) {
+                    let bytes = scratch.bytes(32 * places.len());
+                    let begin = |number: &u64| at + place(number).0 as u64;
+                    prg.pairs(stream, places.iter().map(begin), bytes);
+                    let blocks = bytes.as_chunks::<32>().0;
+                    for ((number, word), blocks) in places.iter().zip(out).zip(blocks) {
+                        let skip = (begin(number) % 16) as usize;
+                        *word = read_word(&blocks[skip..], place(number).1) & mask;
+                    }
+                }
+            }
+        }
+    }
+
     /// Asks for `count` words from number `first` on, which are soon read.
     pub(crate) fn prefetch(self, first: usize, count: usize) {
         if let Source::Sent(data) = self.source {
@@ -212,7 +257,9 @@ impl<'a> Share<'a> {
         let (begin, length) = (first / 8 * bits, (out.len() * bits).div_ceil(8));
         match self.source {
             Source::Sent(data) => unpack_groups(&data[begin..], self.bits, out, self.features),
-            Source::Drawn { .. } if self.bits == 64 => self.source.read(begin, simd::bytes_of(out)),
+            Source::Drawn { .. } if self.bits == 64 => {
+                self.source.read(begin, simd::bytes_of_mut(out));
+            }
             Source::Drawn { .. } => {
                 // With room for whole vectors.
                 let bytes = scratch.bytes(length + 64);
@@ -227,7 +274,7 @@ impl<'a> Share<'a> {
         match self.source {
             Source::Sent(data) => read_bits(data, first, count, out),
             Source::Drawn { .. } if first.is_multiple_of(8) => {
-                let bytes = simd::bytes_of(out);
+                let bytes = simd::bytes_of_mut(out);
                 self.source.read(first / 8, &mut bytes[..count.div_ceil(8)]);
             }
             Source::Drawn { .. } => {
@@ -237,6 +284,17 @@ impl<'a> Share<'a> {
             }
         }
     }
+}
+
+/// Words that are picked from a keystream together.
+const PICKED: usize = 64;
+
+/// 64 bits from a bit of the first byte on; what lies past the end is zero.
+fn read_word(data: &[u8], shift: u32) -> u64 {
+    let mut bytes = [0; 16];
+    let length = data.len().min(16);
+    bytes[..length].copy_from_slice(&data[..length]);
+    (u128::from_le_bytes(bytes) >> shift) as u64
 }
 
 /// Bytes between a keystream and the words made from it; kept from chunk to chunk.

@@ -179,14 +179,14 @@ impl<'a> Walked<'a> {
         let count = self.keys.count;
         same("bits", shifts.len() * count, out.len())?;
         let fixed = FixedKey::new(&FIXED_KEY, features);
-        let per = parallel::share(count, 64, features.threads(count, WORTH_A_THREAD));
-        let chunk = (CHUNK / shifts.len().max(1)).next_multiple_of(LEAST).min(per);
-        parallel::each(parallel::columns(out, count, per).enumerate(), |(part, mut rows)| {
+        let span = parallel::share(count, 64, features.threads(count, WORTH_A_THREAD));
+        let chunk = (CHUNK / shifts.len().max(1)).next_multiple_of(LEAST).min(span);
+        parallel::each(parallel::columns(out, count, span).enumerate(), |(part, mut rows)| {
             let mut level = Level::new(chunk);
             let mut walks: Vec<_> = shifts.iter().map(|_| Walk::new(chunk)).collect();
             let length = rows.first().map_or(0, |row| row.len());
             for from in (0..length).step_by(chunk) {
-                let (at, size) = (part * per + from, chunk.min(length - from));
+                let (at, size) = (part * span + from, chunk.min(length - from));
                 self.chunk((at, size), shifts, (&mut level, &mut walks), (&fixed, features));
                 for (walk, row) in walks.iter_mut().zip(&mut rows) {
                     if let Some(top) = top {

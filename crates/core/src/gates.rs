@@ -4,8 +4,11 @@
 
 use crate::bits::{pack_groups, packed_len, write_bits};
 use crate::dealt::{CHUNK, Scratch, Share};
-use crate::products::{Buffers, both};
-use crate::{Error, Features, simd};
+use crate::products::{Buffers, WORTH_A_THREAD, both};
+use crate::{Error, Features, parallel, simd};
+
+/// Bits that are treated together.
+const BITS: usize = 1 << 14;
 
 /// At most 64 bits as one word.
 #[inline(always)]
@@ -48,20 +51,48 @@ pub fn mask_bits(
     if out.len() != count.div_ceil(8) || parts.len() != masks.len() {
         return Err(Error::Length("message", count.div_ceil(8), out.len()));
     }
-    let (mut scratch, mut line, mut at) = (Scratch::default(), vec![0; CHUNK], 0);
-    for (part, share) in parts.iter().zip(masks) {
-        for (index, bits) in part.chunks(64 * CHUNK).enumerate() {
-            share.bits(index * 64 * CHUNK, bits.len(), &mut line, &mut scratch);
-            simd::widest(features, || {
-                for (word, bits) in line.iter_mut().zip(bits.chunks(64)) {
-                    *word ^= gather(bits);
-                }
-            });
-            write_bits(out, at, bits.len(), &line);
-            at += bits.len();
+    let ends = &parts[..parts.len().saturating_sub(1)];
+    let whole = ends.iter().all(|part| part.len().is_multiple_of(8));
+    let threads = if whole { features.threads(count, WORTH_A_THREAD) } else { 1 };
+    let span = parallel::share(count, BITS, threads);
+    if whole {
+        let (mut runs, mut rest) = (Vec::new(), out);
+        for (part, share) in parts.iter().zip(masks) {
+            for (index, bits) in part.chunks(span).enumerate() {
+                let (bytes, after) = rest.split_at_mut(bits.len().div_ceil(8));
+                runs.push((bits, (*share, index * span), bytes));
+                rest = after;
+            }
         }
+        parallel::each(runs, |(bits, share, bytes)| mask_run(bits, share, (bytes, 0), features));
+        return Ok(());
+    }
+    let mut at = 0;
+    for (part, share) in parts.iter().zip(masks) {
+        mask_run(part, (*share, 0), (out, at), features);
+        at += part.len();
     }
     Ok(())
+}
+
+/// Writes masked bits from bit `to` of `out` on; masks are those from number `at` on.
+fn mask_run(
+    bits: &[u8],
+    (share, at): (Share<'_>, usize),
+    (out, to): (&mut [u8], usize),
+    features: Features,
+) {
+    let (mut scratch, mut line) = (Scratch::default(), vec![0; BITS / 64]);
+    for (index, bits) in bits.chunks(BITS).enumerate() {
+        let begin = index * BITS;
+        share.bits(at + begin, bits.len(), &mut line, &mut scratch);
+        simd::widest(features, || {
+            for (word, bits) in line.iter_mut().zip(bits.chunks(64)) {
+                *word ^= gather(bits);
+            }
+        });
+        write_bits(out, to + begin, bits.len(), &line);
+    }
 }
 
 /// One product of bits: its number, so that its rows are found, and its masks and shares.
@@ -78,6 +109,7 @@ pub struct Factors<'a> {
 }
 
 /// Adds d·b ^ (a ^ d)·e to each share of a·b, where `first` keeps d in the brackets.
+#[inline(always)]
 pub(crate) fn close([d, e, a, b]: [&[u64]; 4], first: u64, found: &mut [u64]) {
     for ((((found, d), e), a), b) in found.iter_mut().zip(d).zip(e).zip(a).zip(b) {
         *found ^= d & b ^ (a ^ d & first) & e;
@@ -97,19 +129,22 @@ pub fn multiply_bits(
 ) -> Result<(), Error> {
     let opened = both(own, peer, (total, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
-    let mut buffers = Buffers::default();
-    let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
-    for (index, bits) in out.chunks_mut(64 * CHUNK).enumerate() {
-        let (at, count) = (index * 64 * CHUNK, bits.len());
-        let [x, y, left, right, found] = &mut lines;
-        opened.bits(at, count, x, &mut buffers);
-        opened.bits(factors.begin + at, count, y, &mut buffers);
-        factors.a.bits(at, count, left, &mut buffers.scratch);
-        factors.b.bits(at, count, right, &mut buffers.scratch);
-        factors.c.bits(at, count, found, &mut buffers.scratch);
-        close([x, y, left, right], first, found);
-        spread(found, bits, features);
-    }
+    let span = parallel::share(out.len(), BITS, features.threads(out.len(), WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
+        let mut buffers = Buffers::default();
+        let mut lines = [0; 5].map(|_| vec![0; BITS / 64]);
+        for (index, bits) in out.chunks_mut(BITS).enumerate() {
+            let (at, count) = (part * span + index * BITS, bits.len());
+            let [x, y, left, right, found] = &mut lines;
+            opened.bits(at, count, x, &mut buffers);
+            opened.bits(factors.begin + at, count, y, &mut buffers);
+            factors.a.bits(at, count, left, &mut buffers.scratch);
+            factors.b.bits(at, count, right, &mut buffers.scratch);
+            factors.c.bits(at, count, found, &mut buffers.scratch);
+            simd::widest(features, || close([x, y, left, right], first, found));
+            spread(found, bits, features);
+        }
+    });
     Ok(())
 }
 
@@ -125,23 +160,30 @@ pub fn deal_bit_products(
     c: Share<'_>,
     count: usize,
     out: &mut [u8],
+    features: Features,
 ) -> Result<(), Error> {
     if out.len() != count.div_ceil(8) {
         return Err(Error::Length("corrections", count.div_ceil(8), out.len()));
     }
-    let mut scratch = Scratch::default();
-    let mut lines: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
-    for at in (0..count).step_by(64 * CHUNK) {
-        let length = (64 * CHUNK).min(count - at);
-        for (share, line) in a.iter().chain(&b).chain([&c]).zip(&mut lines) {
-            share.bits(at, length, line, &mut scratch);
+    let span = parallel::share(count, BITS, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span / 8).enumerate(), |(part, out)| {
+        let mut scratch = Scratch::default();
+        let mut lines = [0; 5].map(|_| vec![0; BITS / 64]);
+        for (index, bytes) in out.chunks_mut(BITS / 8).enumerate() {
+            let at = part * span + index * BITS;
+            let length = BITS.min(count - at);
+            for (share, line) in a.iter().chain(&b).chain([&c]).zip(&mut lines) {
+                share.bits(at, length, line, &mut scratch);
+            }
+            let [a0, a1, b0, b1, z] = &mut lines;
+            simd::widest(features, || {
+                for ((((z, a0), a1), b0), b1) in z.iter_mut().zip(a0).zip(a1).zip(b0).zip(b1) {
+                    *z ^= (*a0 ^ *a1) & (*b0 ^ *b1);
+                }
+            });
+            write_bits(bytes, 0, length, z);
         }
-        let [a0, a1, b0, b1, z] = &mut lines;
-        for ((((z, a0), a1), b0), b1) in z.iter_mut().zip(a0).zip(a1).zip(b0).zip(b1) {
-            *z ^= (*a0 ^ *a1) & (*b0 ^ *b1);
-        }
-        write_bits(out, at, length, z);
-    }
+    });
     Ok(())
 }
 
@@ -169,27 +211,28 @@ pub fn deal_bit_words(
     if out.len() != due {
         return Err(Error::Length("corrections", due, out.len()));
     }
-    let mut scratch = Scratch::default();
-    let (mut lines, mut words) = ([[0; CHUNK / 64]; 2], vec![0; CHUNK]);
-    for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
-        let at = index * CHUNK;
-        let length = CHUNK.min(count - at);
-        for (share, line) in bit.iter().zip(&mut lines) {
-            share.bits(at, length, line, &mut scratch);
-        }
-        let words = &mut words[..length];
-        word.words(at, words, &mut scratch);
-        let [one, other] = &lines;
-        simd::widest(features, || {
-            for ((words, one), other) in words.chunks_mut(64).zip(one).zip(other) {
-                correct(
-                    words,
-                    if matches!(combined, Combined::Shares) { one ^ other } else { one & other },
-                );
+    let shared = matches!(combined, Combined::Shares);
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span / 8 * bits as usize).enumerate(), |(part, out)| {
+        let mut scratch = Scratch::default();
+        let (mut lines, mut words) = ([[0; CHUNK / 64]; 2], vec![0; CHUNK]);
+        for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
+            let at = part * span + index * CHUNK;
+            let length = CHUNK.min(count - at);
+            for (share, line) in bit.iter().zip(&mut lines) {
+                share.bits(at, length, line, &mut scratch);
             }
-        });
-        pack_groups(words, bits, bytes, features);
-    }
+            let words = &mut words[..length];
+            word.words(at, words, &mut scratch);
+            let [one, other] = &lines;
+            simd::widest(features, || {
+                for ((words, one), other) in words.chunks_mut(64).zip(one).zip(other) {
+                    correct(words, if shared { one ^ other } else { one & other });
+                }
+            });
+            pack_groups(words, bits, bytes, features);
+        }
+    });
     Ok(())
 }
 

@@ -19,16 +19,16 @@ pub(crate) fn share(count: usize, unit: usize, threads: usize) -> usize {
     count.div_ceil(threads.max(1)).next_multiple_of(unit).max(unit)
 }
 
-/// The parts of rows of `width` elements, `per` columns each: every row's, in order.
+/// The parts of rows of `width` elements, `span` columns each: every row's, in order.
 pub(crate) fn columns<T>(
     rows: &mut [T],
     width: usize,
-    per: usize,
+    span: usize,
 ) -> impl Iterator<Item = Vec<&mut [T]>> {
     let mut parts: Vec<Vec<_>> = Vec::new();
-    parts.resize_with(width.div_ceil(per), Vec::new);
+    parts.resize_with(width.div_ceil(span), Vec::new);
     for row in rows.chunks_mut(width.max(1)) {
-        for (part, columns) in parts.iter_mut().zip(row.chunks_mut(per)) {
+        for (part, columns) in parts.iter_mut().zip(row.chunks_mut(span)) {
             part.push(columns);
         }
     }

@@ -82,6 +82,16 @@ impl Prg {
         }
     }
 
+    /// Writes the block of each byte of the stream, and the one after it, 32 bytes in all.
+    pub(crate) fn pairs(&self, stream: u64, bytes: impl Iterator<Item = u64>, out: &mut [u8]) {
+        let (blocks, _) = Array::slice_as_chunks_mut(out);
+        for (pair, byte) in blocks.chunks_exact_mut(2).zip(bytes) {
+            pair[0] = input(stream, byte / 16);
+            pair[1] = input(stream, byte / 16 + 1);
+        }
+        self.cipher.encrypt_blocks(blocks);
+    }
+
     fn block(&self, stream: u64, counter: u64) -> aes::Block {
         let mut block = input(stream, counter);
         self.cipher.encrypt_block(&mut block);

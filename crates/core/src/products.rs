@@ -4,7 +4,10 @@
 
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{CHUNK, Scratch, Share};
-use crate::{Error, Features, simd};
+use crate::{Error, Features, parallel, simd};
+
+/// Words that are worth a thread.
+pub(crate) const WORTH_A_THREAD: usize = 1 << 17;
 
 /// How a word is masked before it is opened.
 #[derive(Clone, Copy)]
@@ -36,6 +39,65 @@ pub fn mask_words(
     let count = parts.iter().map(|part| part.len()).sum();
     same("masks", parts.len(), masks.len())?;
     same("message", packed_len(count, masking.bits)?, out.len())?;
+    let ends = &parts[..parts.len().saturating_sub(1)];
+    if !ends.iter().all(|part| part.len().is_multiple_of(8)) {
+        mask_across(parts, masks, masking, out, features);
+        return Ok(());
+    }
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    let (mut runs, mut rest) = (Vec::new(), out);
+    for (words, share) in parts.iter().zip(masks) {
+        for (index, words) in words.chunks(span).enumerate() {
+            let length = (words.len() * masking.bits as usize).div_ceil(8);
+            let (bytes, after) = rest.split_at_mut(length);
+            runs.push((words, *share, index * span, bytes));
+            rest = after;
+        }
+    }
+    parallel::each(runs, |(words, share, at, bytes)| {
+        mask_run(words, (share, at), masking, bytes, features);
+    });
+    Ok(())
+}
+
+/// Masks words that begin and end with whole bytes; masks are those from number `at` on.
+fn mask_run(
+    words: &[u64],
+    (share, at): (Share<'_>, usize),
+    masking: Masking,
+    out: &mut [u8],
+    features: Features,
+) {
+    let mut scratch = Scratch::default();
+    let mut buffer = vec![0; CHUNK.min(words.len())];
+    let bytes = out.chunks_mut(CHUNK / 8 * masking.bits as usize);
+    for (index, (words, bytes)) in words.chunks(CHUNK).zip(bytes).enumerate() {
+        let at = at + index * CHUNK;
+        if masking.bits == 64 {
+            share.bytes(8 * at, bytes);
+            let masks = bytes.as_chunks_mut().0;
+            simd::widest(features, || {
+                for (mask, word) in masks.iter_mut().zip(words) {
+                    *mask = masked(*word, u64::from_le_bytes(*mask), masking).to_le_bytes();
+                }
+            });
+            continue;
+        }
+        let masks = &mut buffer[..words.len()];
+        share.words(at, masks, &mut scratch);
+        simd::widest(features, || mask_chunk(words, masks, masking));
+        pack_groups(masks, masking.bits, bytes, features);
+    }
+}
+
+/// Masks parts that do not end with whole bytes.
+fn mask_across(
+    parts: &[&[u64]],
+    masks: &[Share<'_>],
+    masking: Masking,
+    out: &mut [u8],
+    features: Features,
+) {
     let mut scratch = Scratch::default();
     let (mut buffer, mut held) = (vec![0; CHUNK], 0);
     let mut out = out.chunks_mut(CHUNK / 8 * masking.bits as usize);
@@ -45,8 +107,7 @@ pub fn mask_words(
             let length = (part.len() - at).min(CHUNK - held);
             let chunk = &mut buffer[held..held + length];
             share.words(at, chunk, &mut scratch);
-            let words = &part[at..at + length];
-            simd::widest(features, || mask_chunk(words, chunk, masking));
+            mask_chunk(&part[at..at + length], chunk, masking);
             (at, held) = (at + length, held + length);
             if held == CHUNK {
                 flush(&buffer, masking.bits, &mut out, features);
@@ -55,17 +116,21 @@ pub fn mask_words(
         }
     }
     flush(&buffer[..held], masking.bits, &mut out, features);
-    Ok(())
 }
 
 /// Turns masks into masked words.
 #[inline(always)]
 fn mask_chunk(words: &[u64], masks: &mut [u64], masking: Masking) {
-    let negate = u64::from(masking.subtract).wrapping_neg();
     for (mask, word) in masks.iter_mut().zip(words) {
-        let signed = (*mask ^ negate).wrapping_sub(negate);
-        *mask = word.wrapping_add(masking.offset).wrapping_add(signed);
+        *mask = masked(*word, *mask, masking);
     }
+}
+
+#[inline(always)]
+fn masked(word: u64, mask: u64, masking: Masking) -> u64 {
+    let negate = u64::from(masking.subtract).wrapping_neg();
+    let signed = (mask ^ negate).wrapping_sub(negate);
+    word.wrapping_add(masking.offset).wrapping_add(signed)
 }
 
 fn flush<'a>(
@@ -91,10 +156,13 @@ pub fn opened_words(
     features: Features,
 ) -> Result<(), Error> {
     let both = both(own, peer, (out.len(), bits), features)?;
-    let mut buffers = Buffers::default();
-    for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
-        both.words(index * CHUNK, chunk, &mut buffers);
-    }
+    let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
+        let mut buffers = Buffers::default();
+        for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
+            both.words(part * span + index * CHUNK, chunk, &mut buffers);
+        }
+    });
     Ok(())
 }
 
@@ -123,6 +191,13 @@ impl Both<'_> {
     /// Writes the sums from number `first` on to `out`.
     pub(crate) fn words(self, first: usize, out: &mut [u64], buffers: &mut Buffers) {
         let Self([own, peer]) = self;
+        if let (Some(own), Some(peer)) = (own.lying(first), peer.lying(first)) {
+            let both = own.iter().zip(peer);
+            for (sum, (own, peer)) in out.iter_mut().zip(both) {
+                *sum = u64::from_le_bytes(*own).wrapping_add(u64::from_le_bytes(*peer));
+            }
+            return;
+        }
         buffers.other.resize(out.len(), 0);
         own.words(first, out, &mut buffers.scratch);
         peer.words(first, &mut buffers.other, &mut buffers.scratch);
@@ -159,19 +234,22 @@ pub fn multiply(
 ) -> Result<(), Error> {
     let count = out.len();
     let opened = both(own, peer, (2 * count, bits), features)?;
-    let mut buffers = Buffers::default();
-    let mut parts: [Vec<u64>; 4] = core::array::from_fn(|_| vec![0; CHUNK]);
     let keep = if first { u64::MAX } else { 0 };
-    for (index, found) in out.chunks_mut(CHUNK).enumerate() {
-        let at = index * CHUNK;
-        let [x, y, left, right] = parts.each_mut().map(|part| &mut part[..found.len()]);
-        opened.words(at, x, &mut buffers);
-        opened.words(count + at, y, &mut buffers);
-        for (share, part) in triple.iter().zip([&mut *left, &mut *right, &mut *found]) {
-            share.words(at, part, &mut buffers.scratch);
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
+        let mut buffers = Buffers::default();
+        let mut parts: [Vec<u64>; 4] = [0; 4].map(|_| vec![0; CHUNK.min(out.len())]);
+        for (index, found) in out.chunks_mut(CHUNK).enumerate() {
+            let at = part * span + index * CHUNK;
+            let [x, y, left, right] = parts.each_mut().map(|part| &mut part[..found.len()]);
+            opened.words(at, x, &mut buffers);
+            opened.words(count + at, y, &mut buffers);
+            for (share, part) in triple.iter().zip([&mut *left, &mut *right, &mut *found]) {
+                share.words(at, part, &mut buffers.scratch);
+            }
+            simd::widest(features, || close([x, y, left, right], keep, found));
         }
-        simd::widest(features, || close([x, y, left, right], keep, found));
-    }
+    });
     Ok(())
 }
 
@@ -196,18 +274,23 @@ pub fn deal_products(
     features: Features,
 ) -> Result<(), Error> {
     same("corrections", packed_len(count, bits)?, out.len())?;
-    let mut scratch = Scratch::default();
-    let mut parts: [Vec<u64>; 5] = core::array::from_fn(|_| vec![0; CHUNK]);
-    for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
-        let at = index * CHUNK;
-        let [a0, b0, c, a1, b1] = parts.each_mut().map(|part| &mut part[..CHUNK.min(count - at)]);
-        let shares = first.iter().chain(&second);
-        for (share, part) in shares.zip([&mut *a0, &mut *b0, &mut *c, &mut *a1, &mut *b1]) {
-            share.words(at, part, &mut scratch);
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    let runs = out.chunks_mut(span / 8 * bits as usize).enumerate();
+    parallel::each(runs, |(part, out)| {
+        let (begin, mut scratch) = (part * span, Scratch::default());
+        let mut parts = [0; 5].map(|_| vec![0; CHUNK.min(count - begin)]);
+        for (index, bytes) in out.chunks_mut(CHUNK / 8 * bits as usize).enumerate() {
+            let at = begin + index * CHUNK;
+            let length = CHUNK.min(count - at);
+            let [a0, b0, c, a1, b1] = parts.each_mut().map(|part| &mut part[..length]);
+            let shares = first.iter().chain(&second);
+            for (share, part) in shares.zip([&mut *a0, &mut *b0, &mut *c, &mut *a1, &mut *b1]) {
+                share.words(at, part, &mut scratch);
+            }
+            simd::widest(features, || product_chunk(c, [a0, a1, b0, b1]));
+            pack_groups(c, bits, bytes, features);
         }
-        simd::widest(features, || product_chunk(c, [a0, a1, b0, b1]));
-        pack_groups(c, bits, bytes, features);
-    }
+    });
     Ok(())
 }
 

@@ -1,58 +1,107 @@
-//! Gates on bits that are shared by exclusive or, and the tree that merges compared digits.
+//! Gates on bits that are shared by exclusive or, and the trees that merge what digits tell.
 
 use crate::columns::{self, Field, columns_len};
 use crate::compare::{WIDE, WORTH_A_THREAD};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::close;
 use crate::products::{Both, Buffers, both, same};
-use crate::{Error, Features, parallel};
+use crate::{Error, Features, parallel, simd};
 
-/// One level of the tree of digits: which rows of a state meet, and which pass.
+/// What a tree merges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tree {
+    /// Comparisons of digits: rows of [c < r] for each, most significant first, of [c = r] for each
+    /// but the last, and one that passes.
+    Less,
+    /// Bits that must all be 1, a row for each digit.
+    All,
+}
+
+/// One level of a tree: which rows of a state meet, and which pass.
 #[derive(Clone, Copy)]
 struct Level {
+    tree: Tree,
     digits: usize,
     pairs: usize,
     odd: usize,
 }
 
+/// A row after a level.
+#[derive(Clone, Copy)]
+enum Merged {
+    /// A row as it was.
+    Passed(usize),
+    /// The product of pair number `pair`, with the opened row `other`, by the masks and products
+    /// number `which`, maybe added to a row.
+    Product { pair: usize, other: usize, which: usize, to: Option<usize> },
+}
+
 impl Level {
-    fn of(rows: usize) -> Result<Self, Error> {
-        if rows < 4 || !rows.is_multiple_of(2) {
-            return Err(Error::Length("rows of a comparison", 4, rows));
-        }
-        let digits = rows / 2;
-        Ok(Self { digits, pairs: digits / 2, odd: digits % 2 })
+    fn of((tree, rows): (Tree, usize)) -> Result<Self, Error> {
+        let digits = match tree {
+            Tree::Less if rows >= 4 && rows.is_multiple_of(2) => rows / 2,
+            Tree::All if rows >= 2 => rows,
+            Tree::Less => return Err(Error::Length("rows of a comparison", 4, rows)),
+            Tree::All => return Err(Error::Length("rows of bits", 2, rows)),
+        };
+        Ok(Self { tree, digits, pairs: digits / 2, odd: digits % 2 })
     }
 
-    /// The rows that are opened, in order: equal of high digits, less and equal of low ones.
-    fn opened(self) -> impl Iterator<Item = (usize, usize)> {
-        let pairs = move |row: usize, field: usize, pairs: usize| {
-            (0..pairs).map(move |pair| (row + 2 * pair, field))
+    /// The rows that are opened, in order, and whose mask: the common factors of each pair first.
+    ///
+    /// In a comparison those are equal of the high digits; less and equal of the low ones follow.
+    fn opened(self) -> Vec<(usize, usize)> {
+        let Self { tree, digits, pairs, odd } = self;
+        let rows = |first: usize, step: usize, number: usize, mask: usize| {
+            (0..number).map(move |pair| (first + step * pair, mask))
         };
-        let equal = self.digits + self.odd;
-        pairs(equal, 0, self.pairs).chain(pairs(self.odd + 1, 1, self.pairs)).chain(pairs(
-            equal + 1,
-            2,
-            self.pairs - 1,
-        ))
+        match tree {
+            Tree::All => rows(0, 1, pairs, 0).chain(rows(pairs, 1, pairs, 1)).collect(),
+            Tree::Less => rows(digits + odd, 2, pairs, 0)
+                .chain(rows(odd + 1, 2, pairs, 1))
+                .chain(rows(digits + odd + 1, 2, pairs - 1, 2))
+                .collect(),
+        }
+    }
+
+    /// The rows of the state after the level.
+    fn merged(self) -> Vec<Merged> {
+        let Self { tree, digits, pairs, odd } = self;
+        let products = |which: usize, number: usize| {
+            (0..number).map(move |pair| {
+                let to = (tree == Tree::Less && which == 0).then_some(odd + 2 * pair);
+                Merged::Product { pair, other: (1 + which) * pairs + pair, which, to }
+            })
+        };
+        let passed = |from: usize, number: usize| (from..from + number).map(Merged::Passed);
+        match tree {
+            Tree::All => products(0, pairs).chain(passed(2 * pairs, odd)).collect(),
+            Tree::Less => passed(0, odd)
+                .chain(products(0, pairs))
+                .chain(passed(digits, odd))
+                .chain(products(1, pairs - 1))
+                .chain(passed(2 * digits - 1, 1))
+                .collect(),
+        }
     }
 
     /// The message: rows of bits.
     fn field(self) -> Field {
-        Field { rows: 3 * self.pairs - 1, bits: 1 }
+        Field { rows: self.opened().len(), bits: 1 }
     }
 
-    /// The fields of its correlation: a, the b of both products, the c of both, in bits.
+    /// The fields of its correlation: a, the b of one product or two, and the c of each, in bits.
     fn shares<B: AsRef<[u8]>>(
         self,
         dealt: &Dealt<B>,
         count: usize,
     ) -> Result<([Share<'_>; 3], [Share<'_>; 2]), Error> {
-        let (long, short) = ((self.pairs * count, 1), ((self.pairs - 1) * count, 1));
-        if self.pairs == 1 {
-            let [a, b, c] = dealt.shares(0, [long; 3])?;
+        let size = |pairs: usize| (pairs.saturating_mul(count), 1);
+        if self.pairs == 1 || self.tree == Tree::All {
+            let [a, b, c] = dealt.shares(0, [size(self.pairs); 3])?;
             return Ok(([a, b, b], [c, c]));
         }
+        let (long, short) = (size(self.pairs), size(self.pairs - 1));
         let [a, b, other, c, last] = dealt.shares(0, [long, long, short, long, short])?;
         Ok(([a, b, other], [c, last]))
     }
@@ -62,8 +111,8 @@ impl Level {
 ///
 /// # Errors
 /// [`Error::Length`] if it is none of at least two digits.
-pub fn level_len(rows: usize, count: usize) -> Result<usize, Error> {
-    columns_len(&[Level::of(rows)?.field()], count)
+pub fn level_len(state: (Tree, usize), count: usize) -> Result<usize, Error> {
+    columns_len(&[Level::of(state)?.field()], count)
 }
 
 /// Writes the message of one level of the tree to `out`.
@@ -71,16 +120,16 @@ pub fn level_len(rows: usize, count: usize) -> Result<usize, Error> {
 /// # Errors
 /// [`Error::Length`] if a size does not fit.
 pub fn mask_level<B: AsRef<[u8]> + Sync>(
-    (state, rows): (&[u64], usize),
+    (state, tree, rows): (&[u64], Tree, usize),
     dealt: &Dealt<B>,
     count: usize,
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
     let width = count.div_ceil(64);
-    let level = Level::of(rows)?;
+    let level = Level::of((tree, rows))?;
     same("rows", rows * width, state.len())?;
-    let (masks, _) = level.shares(dealt, count)?;
+    let ((masks, _), opened) = (level.shares(dealt, count)?, level.opened());
     columns::write(&[level.field()], (count, WORTH_A_THREAD), out, features, |mut part| {
         let (mut scratch, mut line) =
             (Scratch::default(), vec![0; part.count.min(WIDE).div_ceil(64)]);
@@ -88,10 +137,12 @@ pub fn mask_level<B: AsRef<[u8]> + Sync>(
             let (at, size) = (part.begin + from, WIDE.min(part.count - from));
             let known = size.min(count - at);
             let mut begun = [0; 3];
-            for (index, (row, field)) in level.opened().enumerate() {
+            for (index, &(row, field)) in opened.iter().enumerate() {
                 masks[field].bits(begun[field] + at, known, &mut line, &mut scratch);
                 let bits = &state[row * width + at / 64..];
-                line.iter_mut().zip(bits).for_each(|(mask, bit)| *mask ^= bit);
+                simd::widest(features, || {
+                    line.iter_mut().zip(bits).for_each(|(mask, bit)| *mask ^= bit);
+                });
                 part.put_bits((0, index), from, (&line, size));
                 begun[field] += count;
             }
@@ -103,18 +154,17 @@ pub fn mask_level<B: AsRef<[u8]> + Sync>(
 ///
 /// # Errors
 /// [`Error::Length`] if it is none of at least two digits.
-pub fn merged_rows(rows: usize) -> Result<usize, Error> {
-    let level = Level::of(rows)?;
-    Ok(2 * (level.digits - level.pairs))
+pub fn merged_rows(state: (Tree, usize)) -> Result<usize, Error> {
+    Ok(Level::of(state)?.merged().len())
 }
 
-/// Writes the state after one level to `out`: less' = less ^ equal · less of the low digit, and
-/// equal' = equal · equal.
+/// Writes the state after one level to `out`: of a comparison less' = less ^ equal · less of the low
+/// digit, and equal' = equal · equal.
 ///
 /// # Errors
 /// [`Error::Length`] or [`Error::TrailingBits`] if a size does not fit.
 pub fn merge_level<B: AsRef<[u8]> + Sync>(
-    (state, rows): (&[u64], usize),
+    (state, tree, rows): (&[u64], Tree, usize),
     (own, peer): (&[u8], &[u8]),
     dealt: &Dealt<B>,
     (count, first): (usize, bool),
@@ -122,29 +172,30 @@ pub fn merge_level<B: AsRef<[u8]> + Sync>(
     features: Features,
 ) -> Result<(), Error> {
     let width = count.div_ceil(64);
-    let level = Level::of(rows)?;
+    let level = Level::of((tree, rows))?;
+    let merged = level.merged();
     same("rows", rows * width, state.len())?;
-    same("rows", merged_rows(rows)? * width, out.len())?;
+    same("rows", merged.len() * width, out.len())?;
     let (masks, products) = level.shares(dealt, count)?;
-    let opened = both(own, peer, ((3 * level.pairs - 1) * count, 1), features)?;
+    let opened = both(own, peer, (level.field().rows * count, 1), features)?;
     let first = if first { u64::MAX } else { 0 };
-    let merged = Merged { level, state, width, opened, masks, products, count, first };
-    let per = parallel::share(width, WIDE / 64, features.threads(count, WORTH_A_THREAD));
-    parallel::each(parallel::columns(out, width, per).enumerate(), |(part, mut lines)| {
-        let mut gates = Gates::new(per.min(WIDE / 64));
+    let gates = Gates { state, width, opened, masks, products, count, first, features };
+    let span = parallel::share(width, WIDE / 64, features.threads(count, WORTH_A_THREAD));
+    parallel::each(parallel::columns(out, width, span).enumerate(), |(part, mut lines)| {
+        let mut chunk = Chunk::new(span.min(WIDE / 64));
         let length = lines.first().map_or(0, |line| line.len());
         for from in (0..length).step_by(WIDE / 64) {
-            let end = length.min(from + WIDE / 64);
-            let mut lines = lines.iter_mut().map(|line| &mut line[from..end]);
-            merged.rows(&mut gates, part * per + from, &mut lines);
+            let (at, end) = (part * span + from, length.min(from + WIDE / 64));
+            for (merged, line) in merged.iter().zip(&mut lines) {
+                gates.row(*merged, at, &mut chunk, &mut line[from..end]);
+            }
         }
     });
     Ok(())
 }
 
 /// What all chunks of [`merge_level`] share.
-struct Merged<'a> {
-    level: Level,
+struct Gates<'a> {
     state: &'a [u64],
     width: usize,
     opened: Both<'a>,
@@ -152,64 +203,54 @@ struct Merged<'a> {
     products: [Share<'a>; 2],
     count: usize,
     first: u64,
+    features: Features,
 }
 
 /// Buffers for a chunk of rows.
-struct Gates {
+struct Chunk {
     buffers: Buffers,
     lines: [Vec<u64>; 4],
 }
 
-impl Gates {
+impl Chunk {
     fn new(width: usize) -> Self {
         Self { buffers: Buffers::default(), lines: [0; 4].map(|_| vec![0; width]) }
     }
 }
 
-impl Merged<'_> {
-    /// Writes words `at` on of each row.
-    fn rows<'a>(
-        &self,
-        gates: &mut Gates,
-        at: usize,
-        lines: &mut impl Iterator<Item = &'a mut [u64]>,
-    ) {
-        let Level { digits, pairs, odd } = self.level;
-        let row = |index: usize| &self.state[index * self.width + at..];
-        let pass = |index: usize, line: &mut [u64]| line.copy_from_slice(&row(index)[..line.len()]);
-        for (passed, line) in (0..odd).zip(&mut *lines) {
-            pass(passed, line);
+impl Gates<'_> {
+    /// Writes words `at` on of a row after the level.
+    fn row(&self, merged: Merged, at: usize, chunk: &mut Chunk, line: &mut [u64]) {
+        let row = |index: usize| &self.state[index * self.width + at..][..line.len()];
+        match merged {
+            Merged::Passed(index) => line.copy_from_slice(row(index)),
+            Merged::Product { pair, other, which, to } => {
+                let to = to.map(row);
+                self.product(chunk, (pair, other, which), at, line);
+                for (sum, word) in line.iter_mut().zip(to.into_iter().flatten()) {
+                    *sum ^= word;
+                }
+            }
         }
-        for (pair, line) in (0..pairs).zip(&mut *lines) {
-            self.product(gates, (pair, pairs + pair, 0), at, line);
-            line.iter_mut().zip(row(odd + 2 * pair)).for_each(|(less, high)| *less ^= high);
-        }
-        for (passed, line) in (0..odd).zip(&mut *lines) {
-            pass(digits + passed, line);
-        }
-        for (pair, line) in (0..pairs - 1).zip(&mut *lines) {
-            self.product(gates, (pair, 2 * pairs + pair, 1), at, line);
-        }
-        lines.for_each(|line| pass(2 * digits - 1, line));
     }
 
     /// Writes x · y = c ^ d·b ^ (a ^ d)·e, for row `pair` of x and row `other` of y as opened.
     fn product(
         &self,
-        gates: &mut Gates,
+        chunk: &mut Chunk,
         (pair, other, which): (usize, usize, usize),
         at: usize,
         found: &mut [u64],
     ) {
         let length = (64 * found.len()).min(self.count - 64 * at);
         let (row, other) = (pair * self.count + 64 * at, other * self.count + 64 * at);
-        let [x, y, left, right] = gates.lines.each_mut().map(|line| &mut line[..found.len()]);
-        let buffers = &mut gates.buffers;
+        let [x, y, left, right] = chunk.lines.each_mut().map(|line| &mut line[..found.len()]);
+        let buffers = &mut chunk.buffers;
         self.opened.bits(row, length, x, buffers);
         self.opened.bits(other, length, y, buffers);
         self.masks[0].bits(row, length, left, &mut buffers.scratch);
         self.masks[1 + which].bits(row, length, right, &mut buffers.scratch);
         self.products[which].bits(row, length, found, &mut buffers.scratch);
-        close([x, y, left, right], self.first, found);
+        simd::widest(self.features, || close([x, y, left, right], self.first, found));
     }
 }

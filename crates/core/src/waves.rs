@@ -6,11 +6,13 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 #![expect(clippy::cast_precision_loss, reason = "angles are rounded to 53 bits")]
+#![expect(clippy::cast_possible_truncation, reason = "there are few coefficients")]
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4};
 
 use crate::columns::{self, Field, columns_len};
 use crate::dealt::{Dealt, Scratch, Share};
+use crate::fixed::MAGIC;
 use crate::products::{Both, Buffers, both, same};
 use crate::simd::{self, Work};
 use crate::{Error, Features, parallel};
@@ -19,8 +21,6 @@ use crate::{Error, Features, parallel};
 const CHUNK: usize = 512;
 /// Elements that are worth a thread.
 const WORTH_A_THREAD: usize = 1 << 14;
-/// Added to a small double, it leaves the nearest integer in the lowest bits.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
 /// What a rounded double may reach.
 const LARGEST: f64 = 1_125_899_906_842_624.0;
 
@@ -117,7 +117,7 @@ pub struct Sum<'a> {
     pub offset: u64,
 }
 
-/// Writes shares of the sum of amplitude_j · sin(2πj·(c - r) / 2^period), plus the offset, to `out`.
+/// Writes shares of the sum of amplitudes times sin(2πj·(c - r) / 2^period), plus the offset, to `out`.
 ///
 /// # Errors
 /// As [`Share::message`]; [`Error::Range`] for an amplitude that is not finite or too large.
@@ -135,12 +135,12 @@ pub fn sum_waves<B: AsRef<[u8]> + Sync>(
     }
     let share = dealt.share(field, waves.field()?.rows * count, waves.ring)?;
     let opened = both(own, peer, (count, bits), features)?;
-    let per = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(per).enumerate(), |(part, out)| {
+    let span = parallel::share(count, CHUNK, features.threads(count, WORTH_A_THREAD));
+    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
         let (mut chunk, mut buffers) = (Chunk::new(out.len()), Buffers::default());
         let mut rows = [0; 2].map(|_| vec![0; chunk.angle.len()]);
         for (index, out) in out.chunks_mut(CHUNK).enumerate() {
-            let at = part * per + index * CHUNK;
+            let at = part * span + index * CHUNK;
             chunk.open(opened, at, out.len(), &mut buffers);
             simd::widest(features, Begin(&mut chunk, waves.period));
             out.fill(offset);
@@ -280,7 +280,7 @@ const fn coefficients<const N: usize>(last: u32) -> [f64; N] {
             factorial *= factor as u64;
             factor += 1;
         }
-        let sign = if k / 2 % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if (k / 2).is_multiple_of(2) { 1.0 } else { -1.0 };
         all[index] = sign / factorial as f64;
         index += 1;
     }

@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{every_path, words};
-use moiety_core::Features;
+use common::{agree, bytes_of as bytes, drawn, words};
 use moiety_core::compare::{Comparison, deal_tables, look_up, tables_len};
 use moiety_core::dealt::{Dealt, Origin};
 use moiety_core::dpf::{Keys, Masked, points, signs};
@@ -12,28 +11,6 @@ use moiety_core::keys::StreamKey;
 use moiety_core::point_keys::{deal_keys, keys_len};
 use moiety_core::products::{Masking, mask_words, multiply};
 use moiety_core::truncation::{Wrap, mask_tops, truncate, unmask};
-
-type Part = Dealt<Vec<u8>>;
-
-fn part(key: u8, fields: &[usize], features: Features) -> Part {
-    let key = StreamKey::new(&[key; 16]);
-    let origin = Origin { key: &key, stream: 7, offset: 11 };
-    let drawn: Vec<_> = fields.iter().map(|&bits| (bits, false)).collect();
-    Dealt::new(origin, &drawn, (Vec::new(), 0), features).expect("a short stream")
-}
-
-/// The bytes of `run` on each path, which must agree.
-fn agree(run: impl Fn(Features) -> Vec<u8>) {
-    let expected = run(Features::PORTABLE);
-    assert!(expected.iter().any(|&byte| byte != 0));
-    for features in every_path() {
-        assert!(run(features) == expected, "{features:?}");
-    }
-}
-
-fn bytes(words: &[u64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}
 
 #[test]
 fn comparisons_agree_on_every_path() {
@@ -49,14 +26,14 @@ fn comparisons_agree_on_every_path() {
         message.truncate(bytes_due);
         *message.last_mut().expect("not empty") &= 1;
         agree(|features| {
-            let dealt = part(1, &fields, features);
+            let dealt = drawn(1, &fields, features);
             let mut state = vec![0; shape.rows() * count.div_ceil(64)];
             let both = (&message[..], &message[..], 77);
             look_up(both, (&dealt, 2), (shape, true), &mut state, features).expect("a fit");
             bytes(&state)
         });
         agree(|features| {
-            let parties = (&part(1, &fields, features), &part(2, &fields[..1], features));
+            let parties = (&drawn(1, &fields, features), &drawn(2, &fields[..1], features));
             let mut out = vec![0; tables_len(shape, true).expect("a fit")];
             deal_tables(parties, (shape, 2), true, &mut out, features).expect("a fit");
             out
@@ -70,7 +47,7 @@ fn point_functions_agree_on_every_path() {
         let roots = [64 * count, 128 * count, 128 * count, count];
         let message = bytes(&words(5, count));
         agree(|features| {
-            let parties = (&part(1, &roots, features), &part(2, &roots, features));
+            let parties = (&drawn(1, &roots, features), &drawn(2, &roots, features));
             let keys = [ring - 1, ring].map(|domain| Keys { count, domain });
             let [prefix, point] = keys.map(|keys| {
                 let mut out = vec![0; keys_len(keys).expect("a fit")];
@@ -110,7 +87,7 @@ fn words_agree_on_every_path() {
     let masking = Masking { subtract: true, offset: 5, bits: 64 };
     let fields = [64 * count, 64 * count, 64 * count, count, 18 * count];
     agree(|features| {
-        let dealt = part(1, &fields, features);
+        let dealt = drawn(1, &fields, features);
         let triple = dealt.shares(0, [(count, 64); 3]).expect("a fit");
         let [bit] = dealt.shares(3, [(count, 1)]).expect("a fit");
         let [product] = dealt.shares(4, [(count, 18)]).expect("a fit");
@@ -120,8 +97,8 @@ fn words_agree_on_every_path() {
         multiply(&message, &message, triple, (true, 64), &mut found, features).expect("a fit");
         out.extend(bytes(&found));
         let mut tops = vec![0; count / 8];
-        mask_tops(&x, bit, 9, &mut tops, features).expect("a fit");
-        let wrap = Wrap { mine: bit, product, shift: 18, first: true };
+        mask_tops(&x, bit, (9, 64), &mut tops, features).expect("a fit");
+        let wrap = Wrap { mine: bit, product, ring: 64, shift: 18, first: true };
         let theirs = &message[..count / 8];
         truncate(&x, &tops, theirs, wrap, &mut found, features).expect("a fit");
         out.extend(bytes(&found));

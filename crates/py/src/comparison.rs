@@ -2,7 +2,8 @@
 
 use moiety_core::compare::{self, Comparison};
 use moiety_core::gates::{self, Factors};
-use moiety_core::{tree, waves};
+use moiety_core::tree::{self, Tree};
+use moiety_core::waves;
 use numpy::{PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -75,7 +76,7 @@ pub(crate) fn deal_bit_products<'py>(
             let a = second.0.share(0, lengths[0], 1)?;
             let b = second.0.share(1 + index, count, 1)?;
             let (bytes, rest) = out.split_at_mut(count.div_ceil(8));
-            gates::deal_bit_products([one.a, a], [one.b, b], one.c, count, bytes)?;
+            gates::deal_bit_products([one.a, a], [one.b, b], one.c, count, bytes, *FEATURES)?;
             out = rest;
         }
         Ok(())
@@ -129,21 +130,29 @@ pub(crate) fn deal_tables<'py>(
     })
 }
 
+fn tree_of(all: bool) -> Tree {
+    if all { Tree::All } else { Tree::Less }
+}
+
 #[pyfunction]
+#[pyo3(signature = (state, dealt, count, all=false))]
 pub(crate) fn mask_level<'py>(
     py: Python<'py>,
     state: PyReadonlyArray2<'py, u64>,
     dealt: &Dealt,
     count: usize,
+    all: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let rows = state.shape()[0];
-    let state = (plain(&state, "state")?, rows);
-    message(py, tree::level_len(rows, count).map_err(refuse)?, |out| {
+    let (tree, rows) = (tree_of(all), state.shape()[0]);
+    let state = (plain(&state, "state")?, tree, rows);
+    message(py, tree::level_len((tree, rows), count).map_err(refuse)?, |out| {
         tree::mask_level(state, &dealt.0, count, out, *FEATURES)
     })
 }
 
 #[pyfunction]
+#[pyo3(signature = (state, own, theirs, dealt, count, first, all=false))]
+#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn merge_level<'py>(
     py: Python<'py>,
     state: PyReadonlyArray2<'py, u64>,
@@ -152,9 +161,11 @@ pub(crate) fn merge_level<'py>(
     dealt: &Dealt,
     count: usize,
     first: bool,
+    all: bool,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let shape = [tree::merged_rows(state.shape()[0]).map_err(refuse)?, count.div_ceil(64)];
-    let state = (plain(&state, "state")?, state.shape()[0]);
+    let (tree, number) = (tree_of(all), state.shape()[0]);
+    let shape = [tree::merged_rows((tree, number)).map_err(refuse)?, count.div_ceil(64)];
+    let state = (plain(&state, "state")?, tree, number);
     rows(py, shape, |out| {
         tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out, *FEATURES)
     })

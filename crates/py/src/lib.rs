@@ -7,6 +7,8 @@
 mod comparison;
 mod part;
 mod points;
+mod scaled;
+mod tables;
 mod ticks;
 mod waves;
 mod wire;
@@ -195,9 +197,17 @@ mod _core {
     #[pymodule_export]
     use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
     #[pymodule_export]
+    use super::scaled::{deal_scaled, draw_lines, mask_scaled, scale_words};
+    #[pymodule_export]
+    use super::tables::{
+        deal_digits, deal_rotated, deal_shuffle, deal_units, entries, equal_digits, mask_rows,
+        one_hot, place_rows, shuffle_order,
+    };
+    #[pymodule_export]
     use super::ticks::{
-        deal_bit_words, deal_masked, deal_products, deal_wraps, encode_words, mask_tops,
-        mask_words, multiply_words, opened_words, truncate_words, unmask_bits,
+        deal_bit_words, deal_floor, deal_masked, deal_products, deal_wraps, encode_words,
+        floor_words, mask_tops, mask_words, multiply_words, opened_words, truncate_words,
+        unmask_bits,
     };
     #[pymodule_export]
     use super::waves::{deal_waves, sum_waves};

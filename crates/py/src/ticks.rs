@@ -1,7 +1,9 @@
 //! Ticks of protocols on words: what is sent, and what comes of what was received.
 
 use moiety_core::bits::packed_len;
+use moiety_core::compare::{self, Comparison};
 use moiety_core::fixed;
+use moiety_core::floor::{self, Floor};
 use moiety_core::gates::{self, Combined};
 use moiety_core::owned::Owned;
 use moiety_core::products::{self, Masking};
@@ -122,19 +124,25 @@ pub(crate) fn deal_masked<'py>(
 }
 
 #[pyfunction]
+#[pyo3(signature = (x, dealt, field, offset, ring=64))]
 pub(crate) fn mask_tops<'py>(
     py: Python<'py>,
     x: PyReadonlyArray1<'py, u64>,
     dealt: &Dealt,
     field: usize,
     offset: u64,
+    ring: u32,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let x = plain(&x, "x")?;
     let mask = dealt.0.share(field, x.len(), 1).map_err(refuse)?;
-    message(py, x.len().div_ceil(8), |out| truncation::mask_tops(x, mask, offset, out, *FEATURES))
+    message(py, x.len().div_ceil(8), |out| {
+        truncation::mask_tops(x, mask, (offset, ring), out, *FEATURES)
+    })
 }
 
 #[pyfunction]
+#[pyo3(signature = (x, own, theirs, dealt, shift, first, ring=64))]
+#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn truncate_words<'py>(
     py: Python<'py>,
     x: PyReadonlyArray1<'py, u64>,
@@ -143,11 +151,12 @@ pub(crate) fn truncate_words<'py>(
     dealt: &Dealt,
     shift: u32,
     first: bool,
+    ring: u32,
 ) -> PyResult<Words<'py>> {
     let x = plain(&x, "x")?;
     let mine = dealt.0.share(usize::from(!first), x.len(), 1).map_err(refuse)?;
-    let product = dealt.0.share(2, x.len(), shift).map_err(refuse)?;
-    let wrap = Wrap { mine, product, shift, first };
+    let product = dealt.0.share(2, x.len(), 64u32.wrapping_sub(ring).wrapping_add(shift));
+    let wrap = Wrap { mine, product: product.map_err(refuse)?, ring, shift, first };
     words(py, x.len(), |out| truncation::truncate(x, &own, &theirs, wrap, out, *FEATURES))
 }
 
@@ -193,5 +202,42 @@ pub(crate) fn deal_wraps<'py>(
     let factors = ([one, other], Combined::Factors);
     message(py, packed_len(count, shift).map_err(refuse)?, |out| {
         gates::deal_bit_words(factors, word, (count, shift), out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn deal_floor<'py>(
+    py: Python<'py>,
+    first: &Dealt,
+    second: &Dealt,
+    shape: (usize, u32, u32, u32),
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (count, ring, shift, digit) = shape;
+    let floor = Floor { count, ring, shift };
+    let tables = Comparison { count, ring, bits: shift, digit };
+    let border = floor::floor_words_len(floor).map_err(refuse)?;
+    let after = compare::tables_len(tables, false).map_err(refuse)?;
+    message(py, border + after, |out| {
+        let (parts, (words, rest)) = ((&first.0, &second.0), out.split_at_mut(border));
+        floor::deal_floor_words(parts, floor, words, *FEATURES)?;
+        compare::deal_tables(parts, (tables, 3), false, rest, *FEATURES)
+    })
+}
+
+#[pyfunction]
+pub(crate) fn floor_words<'py>(
+    py: Python<'py>,
+    own: PyBackedBytes,
+    theirs: PyBackedBytes,
+    dealt: &Dealt,
+    borrow: PyReadonlyArray1<'py, u64>,
+    shape: (usize, u32, u32),
+    first: bool,
+) -> PyResult<Words<'py>> {
+    let (count, ring, shift) = shape;
+    let (floor, borrow) = (Floor { count, ring, shift }, plain(&borrow, "borrow")?);
+    words(py, count, |out| {
+        let opened = (&own[..], &theirs[..], borrow);
+        floor::floor_words(opened, (&dealt.0, first), floor, out, *FEATURES)
     })
 }

@@ -6,6 +6,7 @@ comparison bits are packed, the last byte padded with 0.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from moiety import _core
 from moiety._core import Dealt
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
-from moiety.ring import pack_bits, pack_words, received, unpack_bits, unpack_words
+from moiety.ring import pack_bits, received, unpack_bits
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class BitScale(Correlation):
     ring: int = 64
 
     def _random(self) -> tuple[Field, ...]:
-        return bit_field(*self.bits), Field(self.words)
+        return bit_field(*self.bits), Field(self.words, self.ring)
 
     def _dependent(self) -> tuple[Field, ...]:
         return Field(self.bits, self.ring), Field(self.shape, self.ring)
@@ -76,6 +77,10 @@ class BitScale(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         bits, b = random
         return bits.astype(np.uint64), np.where(bits, b, np.uint64(0))
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        sizes, each = (prod(self.bits), prod(self.words)), axes(self.shape, self.bits, self.words)
+        return _core.deal_scaled(first, second, sizes, self.ring, each)
 
 
 def open_bits(ctx: Context, *shares: Array) -> Protocol[list[Array]]:
@@ -131,22 +136,37 @@ def scale(ctx: Context, bits: Array, x: Array, *, ring: int = 64) -> Protocol[Ar
     s = d + (1 - 2d)·r, and bits·b = r·b, or b - r·b where d is 1.
     """
     shape = np.broadcast_shapes(bits.shape, x.shape)
-    r, b, words, product = ctx.supply.take(BitScale(bits.shape, x.shape, shape, ring))
-    d, e = yield from _open_both(ctx, bits ^ r, x - b, ring)
-    return unmasked(ctx, d, words) * e + np.where(d, b - product, product)
+    part = ctx.supply.packed(BitScale(bits.shape, x.shape, shape, ring))
+    flat = np.ascontiguousarray(bits).reshape(-1), np.ascontiguousarray(x).reshape(-1)
+    own = _core.mask_scaled(*flat, part, ring)
+    theirs = yield from ctx.swap(own)
+    sizes, each = (bits.size, x.size), axes(shape, bits.shape, x.shape)
+    found = received(_core.scale_words, own, theirs, part, sizes, ring, each, ctx.first)
+    return found.reshape(shape)
 
 
-def _open_both(ctx: Context, bits: Array, words: Array, ring: int) -> Protocol[tuple[Array, Array]]:
-    """Opens bits and words in one message, each part padded to bytes."""
-    message = pack_bits(bits) + pack_words(words, ring)
-    answers = yield ctx.to_all(message)
-    border = -(-bits.size // 8)
-    for other in answers.values():
-        bits = bits ^ unpack_bits(other[:border], bits.size).reshape(bits.shape)
-        words = words + unpack_words(other[border:], words.size, ring).reshape(words.shape)
-    return bits, words
+def axes(shape: tuple[int, ...], *operands: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """For each axis of two broadcast operands its size, and how far apart its entries lie in each.
+
+    Axes along which neither operand is repeated, or one is, become one.
+    """
+    steps = [_steps(shape, operand) for operand in operands]
+    found: list[tuple[int, int, int]] = []
+    for size, one, other in reversed(list(zip(shape, *steps, strict=True))):
+        inner = found[-1] if found else (1, one, other)
+        whole = (inner[0] * inner[1], inner[0] * inner[2])
+        if found and (one, other) == whole:
+            found[-1] = (size * inner[0], *inner[1:])
+        elif size != 1:
+            found.append((size, one, other))
+    return found[::-1]
 
 
-def unmasked(ctx: Context, d: Array, word: Array) -> Array:
-    """Shares of d + (1 - 2d)·word for public bits d."""
-    return np.where(d, np.uint64(ctx.first) - word, word)
+def _steps(shape: tuple[int, ...], operand: tuple[int, ...]) -> list[int]:
+    """How far apart an operand's entries lie along each axis; 0 where it is repeated."""
+    padded = (1,) * (len(shape) - len(operand)) + operand
+    steps, step = [], 1
+    for size in reversed(padded):
+        steps.append(step if size != 1 else 0)
+        step *= size
+    return steps[::-1]

@@ -11,6 +11,7 @@ masked opening; Ishai et al. (TCC 2013) for dealt truth tables, here one for eac
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -119,19 +120,38 @@ def below(
 
 
 def _compared(
-    ctx: Context, c: Opened, part: Dealt, field: int, shape: tuple[int, int, int]
+    ctx: Context,
+    c: Opened,
+    part: Dealt,
+    field: int,
+    shape: tuple[int, int, int],
+    shift: int = 0,
 ) -> Protocol[Array]:
-    """Rows of bits: shares of [c < r], unless there are no low bits; last the top bits of c."""
+    """Rows of bits: shares of [c - shift < r], unless there are no low bits; last its top bits."""
     count, bits, digit = shape
-    state = received(
-        _core.look_up, c.own, c.theirs, part, field, (count, c.ring, bits, digit), ctx.first
-    )
+    look_up = partial(_core.look_up, shift=shift % (1 << 64))
+    state = received(look_up, c.own, c.theirs, part, field, (count, c.ring, bits, digit), ctx.first)
     for triples in tree_triples(count, bits, digit):
         level = ctx.supply.packed(triples)
         own = _core.mask_level(state, level, count)
         theirs = yield from ctx.swap(own)
         state = received(_core.merge_level, state, own, theirs, level, count, ctx.first)
     return state
+
+
+def sign(
+    ctx: Context, c: Opened, part: Dealt, shape: tuple[int, int], shift: int = 0
+) -> Protocol[Array]:
+    """Shares of the top bit of c - shift - r; `part` is a `SignMask`, `shape` (count, digit).
+
+    It is that of c - shift, of r, and the borrow from the bits below.
+    """
+    count, digit = shape
+    *borrow, top = yield from _compared(ctx, c, part, 2, (count, c.ring - 1, digit), shift)
+    found = part.row(1, count)
+    for row in [*borrow, top] if ctx.first else borrow:
+        found = found ^ row
+    return _core.spread_bits(found, count)
 
 
 def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Array]:
@@ -142,10 +162,5 @@ def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[
     """
     part = ctx.supply.packed(SignMask(x.size, ring, digit))
     own = _core.mask_words([masked(x)], part, 0, ring)
-    theirs = yield from ctx.swap(own)
-    opened = Opened(own, theirs, ring)
-    *borrow, top = yield from _compared(ctx, opened, part, 2, (x.size, ring - 1, digit))
-    sign = part.row(1, x.size)
-    for row in [*borrow, top] if ctx.first else borrow:
-        sign = sign ^ row
-    return _core.spread_bits(sign, x.size)
+    c = Opened(own, (yield from ctx.swap(own)), ring)
+    return (yield from sign(ctx, c, part, (x.size, digit)))

@@ -6,15 +6,16 @@ tree of ANDs: more rounds, less to deal.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
 from moiety.protocols import dpf
-from moiety.protocols.additive import masked, open_words
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol
-from moiety.protocols.boolean import BitTriples, products
+from moiety.protocols.boolean import BitTriples
 from moiety.protocols.comparison import DIGIT, digits, level_sizes
 from moiety.protocols.correlations import Array, Correlation, Field
 from moiety.ring import received
@@ -58,11 +59,11 @@ class UnitMask(Correlation):
 
     def _values(self, *random: Array) -> Iterable[Array]:
         for low, width in digits(self.ring, self.digit):
-            yield np.uint64(1) << _place(random[0], low, width)
+            place = random[0] >> np.uint64(low) & np.uint64((1 << width) - 1)
+            yield np.uint64(1) << place
 
-
-def _place(x: Array, low: int, width: int) -> Array:
-    return x >> np.uint64(low) & np.uint64((1 << width) - 1)
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_digits(first, second, (self.count, self.ring, self.digit))
 
 
 def zero_at_once(ctx: Context, x: Array, ring: int) -> Protocol[Array]:
@@ -75,21 +76,18 @@ def zero_at_once(ctx: Context, x: Array, ring: int) -> Protocol[Array]:
 
 def zero(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Array]:
     """Shares of [x = 0 mod 2^ring] for flat x; a round, and one for each level of the tree."""
-    r, *tables = ctx.supply.take(UnitMask(x.size, ring, digit))
-    (c,) = yield from open_words(ctx, x + r, ring=ring)
-    one, places = np.uint64(1), digits(ring, digit)
-    leaves = [
-        (table >> _place(c, *place) & one).astype(np.uint8)
-        for table, place in zip(tables, places, strict=True)
-    ]
-    equal = np.stack(leaves)
-    while len(equal) > 1:
-        pairs = len(equal) // 2
-        left, right = equal[:pairs].reshape(-1), equal[pairs : 2 * pairs].reshape(-1)
-        (found,) = yield from products(ctx, left, [right])
-        equal = np.concatenate([found.reshape(pairs, -1), equal[2 * pairs :]])
-    result: Array = equal[0]
-    return result
+    count, shape = x.size, (x.size, ring, digit)
+    part = ctx.supply.packed(UnitMask(*shape))
+    own = _core.mask_words([masked(x)], part, 0, ring)
+    theirs = yield from ctx.swap(own)
+    equal = received(_core.equal_digits, own, theirs, part, shape)
+    for triples in tree_triples(count, ring, digit):
+        level = ctx.supply.packed(triples)
+        own = _core.mask_level(equal, level, count, all=True)
+        theirs = yield from ctx.swap(own)
+        merge = partial(_core.merge_level, all=True)
+        equal = received(merge, equal, own, theirs, level, count, ctx.first)
+    return _core.spread_bits(equal[0], count)
 
 
 def tree_triples(count: int, ring: int, digit: int = DIGIT) -> tuple[BitTriples, ...]:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from moiety.protocols.additive import open_words
+from moiety import _core
+from moiety._core import Dealt
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
+from moiety.ring import received
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class UnitVector(Correlation):
     def _values(self, *random: Array) -> Iterable[Array]:
         places = np.arange(1 << self.bits, dtype=np.uint64)
         yield (random[0][:, np.newaxis] == places).astype(np.uint8)
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_units(first, second, (self.count, self.bits))
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class RotatedTable(Correlation):
         rows = places - random[0][:, np.newaxis] & np.uint64((1 << self.bits) - 1)
         yield padded(self.table, self.bits)[rows]
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        table = padded(self.table, self.bits)
+        return _core.deal_rotated(first, second, (self.count, self.bits), self.ring, table)
+
 
 def padded(table: tuple[int, ...], bits: int) -> Array:
     """The table as 2^bits words."""
@@ -67,16 +77,15 @@ def padded(table: tuple[int, ...], bits: int) -> Array:
 
 def one_hot(ctx: Context, x: Array, bits: int) -> Protocol[Array]:
     """Shares of [x = v] for each v below 2^bits, for flat x: shape (n, 2^bits)."""
-    r, unit = ctx.supply.take(UnitVector(x.size, bits))
-    (c,) = yield from open_words(ctx, x + r, ring=bits)
-    places = np.arange(1 << bits, dtype=np.uint64)
-    columns = c[:, np.newaxis] - places & np.uint64((1 << bits) - 1)
-    return np.take_along_axis(unit, columns.astype(np.int64), axis=1)
+    part = ctx.supply.packed(UnitVector(x.size, bits))
+    own = _core.mask_words([masked(x)], part, 0, bits)
+    theirs = yield from ctx.swap(own)
+    return received(_core.one_hot, own, theirs, part, (x.size, bits))
 
 
 def entry(ctx: Context, x: Array, mask: RotatedTable) -> Protocol[Array]:
     """Shares mod 2^ring of table[x] for flat x."""
-    r, table = ctx.supply.take(mask)
-    (c,) = yield from open_words(ctx, x + r, ring=mask.bits)
-    found: Array = table[np.arange(x.size), c.astype(np.int64)]
-    return found
+    part = ctx.supply.packed(mask)
+    own = _core.mask_words([masked(x)], part, 0, mask.bits)
+    theirs = yield from ctx.swap(own)
+    return received(_core.entries, own, theirs, part, (x.size, mask.bits), mask.ring)

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moiety import _core
+from moiety._core import Dealt
 from moiety.errors import PeerMisbehaved
+from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field
-from moiety.ring import pack_words, unpack_words
+from moiety.ring import pack_words, received, unpack_words
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class Shuffle(Correlation):
 
     def _values(self, *random: Array) -> Iterable[Array]:
         keys, mask = random
-        yield mask[_shuffle(keys)]
+        yield mask[np.argsort(keys, kind="stable")]
 
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        return _core.deal_shuffle(first, second, self.owner, self.shape)
 
-def _shuffle(keys: Array) -> Array:
-    order: Array = np.argsort(keys, kind="stable")
-    return order
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, and the bits of a word in a message."""
+        return self.rows, self.columns, self.ring
 
 
 def place_bits(rows: int) -> int:
@@ -57,38 +63,35 @@ def place_bits(rows: int) -> int:
 
 def permute(ctx: Context, shuffle: Shuffle, order: Array | None, x: Array) -> Protocol[Array]:
     """Shares of x[order] for shared rows x and an order that its owner holds; two rounds."""
-    keys, mask, moved = ctx.supply.take(shuffle)
-    peer = 1 - ctx.party
+    part, peer, shape = ctx.supply.packed(shuffle), 1 - ctx.party, shuffle.shape
     if order is not None:
-        rho = _shuffle(keys)
-        return (yield from _owned(peer, shuffle, (order.astype(np.int64), rho), (x, moved)))
+        return (yield from _owned(peer, part, order.astype(np.uint64), x, shape))
     bits = place_bits(shuffle.rows)
-    received = yield Tick(expect={peer: -(-shuffle.rows * bits // 8)})
-    delta = _checked(unpack_words(received[peer], shuffle.rows, bits), shuffle.rows)
-    yield Tick({peer: pack_words(x[delta] - mask, shuffle.ring)})
-    return moved
+    answer = yield Tick(expect={peer: -(-shuffle.rows * bits // 8)})
+    delta = _checked(unpack_words(answer[peer], shuffle.rows, bits), shuffle.rows)
+    yield Tick({peer: _core.mask_rows(masked(x), delta, part, shape)})
+    return part.words(2, x.size, shuffle.ring).reshape(x.shape)
 
 
 def _owned(
-    peer: int, shuffle: Shuffle, orders: tuple[Array, Array], shares: tuple[Array, Array]
+    peer: int, part: Dealt, order: Array, x: Array, shape: tuple[int, int, int]
 ) -> Protocol[Array]:
     """The owner's side. delta[rho] = order, so x[order] = x[delta][rho]."""
-    (order, rho), (x, moved) = orders, shares
+    rows, _, ring = shape
+    rho = _core.shuffle_order(part, rows)
     delta = np.empty_like(order)
     delta[rho] = order
-    yield Tick({peer: pack_words(delta.astype(np.uint64), place_bits(shuffle.rows))})
-    received = yield Tick(expect={peer: -(-x.size * shuffle.ring // 8)})
-    masked = unpack_words(received[peer], x.size, shuffle.ring).reshape(x.shape)
-    result: Array = (x[delta] + masked)[rho] + moved
-    return result
+    yield Tick({peer: pack_words(delta, place_bits(rows))})
+    answer = (yield Tick(expect={peer: -(-x.size * ring // 8)}))[peer]
+    moved = received(_core.place_rows, masked(x), order, rho, answer, part, shape)
+    return moved.reshape(x.shape)
 
 
 def _checked(delta: Array, rows: int) -> Array:
     """The places, if each occurs once."""
     seen = np.zeros(rows, bool)
-    places = delta.astype(np.int64)
-    if places.size and places.max() < rows:
-        seen[places] = True
+    if delta.size and delta.max() < rows:
+        seen[delta] = True
     if not seen.all():
         raise PeerMisbehaved("a message that should be a permutation of the rows is none")
-    return places
+    return np.ascontiguousarray(delta)

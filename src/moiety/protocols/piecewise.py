@@ -13,11 +13,11 @@ from moiety._core import Dealt
 from moiety.errors import InternalError
 from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol, together
-from moiety.protocols.boolean import unmasked
-from moiety.protocols.comparison import DIGIT, Opened, SignMask, below
+from moiety.protocols.boolean import axes
+from moiety.protocols.comparison import DIGIT, Opened, SignMask, sign
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
 from moiety.protocols.truncation import WrapProduct
-from moiety.ring import pack_bits, pack_words, received, unpack_bits, unpack_words
+from moiety.ring import received
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class BitsScale(Correlation):
         r, b = random
         yield r.astype(np.uint64)
         yield np.where(r, b, np.uint64(0))
+
+    def _correct(self, first: Dealt, second: Dealt) -> bytes:
+        shape = (self.bits, self.count)
+        sizes, each = (self.bits * self.count, self.count), axes(shape, shape, shape[1:])
+        return _core.deal_scaled(first, second, sizes, self.ring, each)
 
 
 @dataclass(frozen=True)
@@ -75,17 +80,9 @@ def signs_of(
     ctx: Context, opened: Opened, part: Dealt, shifts: Array, count: int
 ) -> Protocol[Array]:
     """The same once c is open: as `comparison.negative` for c less each shift."""
-    ring = opened.ring
-    mine, theirs = (
-        received(_core.unpack_words, data, count, ring) for data in (opened.own, opened.theirs)
-    )
-    shifted = [Opened(pack_words(mine - shift, ring), opened.theirs, ring) for shift in shifts]
-    shape = (count, ring - 1, DIGIT)
-    borrows = yield from together(*(below(ctx, each, part, 2, shape) for each in shifted))
-    sign: Array = np.stack(borrows) ^ _core.spread_bits(part.row(1, count), count)
-    c = mine + theirs - shifts[:, np.newaxis]
-    top = (c >> np.uint64(ring - 1)).astype(np.uint8) & np.uint8(1)
-    return sign ^ top if ctx.first else sign
+    shape = count, DIGIT
+    each = (sign(ctx, opened, part, shape, shift) for shift in shifts.tolist())
+    return np.stack((yield from together(*each)))
 
 
 def piecewise(
@@ -96,21 +93,11 @@ def piecewise(
     As `boolean.scale`: d = b ^ r and e = x - b are opened; each bit as a word is d + (1 - 2d)·r.
     """
     cuts, count = below.shape
-    r, b, words, product = ctx.supply.take(BitsScale(count, cuts, ring))
-    d, e = yield from _open(ctx, below ^ r, x - b, ring)
-    bits = unmasked(ctx, d, words)
-    scaled = bits * e + np.where(d, b - product, product)
-    values = lines.words()
-    slopes, offsets = values[:, :-1] - values[:, 1:]
-    y: Array = values[0, -1] * x + slopes @ scaled + offsets @ bits
-    return y + values[1, -1] if ctx.first else y
-
-
-def _open(ctx: Context, bits: Array, words: Array, ring: int) -> Protocol[tuple[Array, Array]]:
-    other = yield from ctx.swap(pack_bits(bits) + pack_words(words, ring))
-    border = -(-bits.size // 8)
-    theirs = unpack_bits(other[:border], bits.size).reshape(bits.shape)
-    return bits ^ theirs, words + unpack_words(other[border:], words.size, ring)
+    part, flat = ctx.supply.packed(BitsScale(count, cuts, ring)), masked(x)
+    own = _core.mask_scaled(np.ascontiguousarray(below).reshape(-1), flat, part, ring)
+    theirs = yield from ctx.swap(own)
+    slopes, offsets = lines.words()
+    return received(_core.draw_lines, own, theirs, part, flat, ring, slopes, offsets, ctx.first)
 
 
 def widen(ctx: Context, x: Array, ring: int, shift: int) -> Protocol[Array]:
@@ -119,21 +106,7 @@ def widen(ctx: Context, x: Array, ring: int, shift: int) -> Protocol[Array]:
     `truncation.approximate` in a ring of any size: x' = x + 2^(ring-2) < 2^(ring-1), so the shares'
     sum wraps unless both top bits are 0. With shift 0 no low bits are lost and x is exact.
     """
-    a, b, product = ctx.supply.take(WrapProduct(x.size, 64 - ring + shift))
-    mine = a if ctx.first else b
-    share = x + np.uint64(1 << (ring - 2)) if ctx.first else x
-    share = share & np.uint64((1 << ring) - 1)
-    opened = (share >> np.uint64(ring - 1)).astype(np.uint8) ^ np.uint8(1) ^ mine
-    theirs = unpack_bits((yield from ctx.swap(pack_bits(opened))), x.size)
-    both = _both(ctx, opened, theirs, mine, product)
-    y = (share >> np.uint64(shift)) + (both << np.uint64(ring - shift))
-    carry = 1 if shift else 0
-    public = carry - (1 << (ring - shift)) - ((1 << (ring - 2)) >> shift)
-    return y + np.uint64(public % (1 << 64)) if ctx.first else y
-
-
-def _both(ctx: Context, opened: Array, theirs: Array, mine: Array, product: Array) -> Array:
-    """Shares of (a ^ d)·(b ^ e) where this party knows `mine`, a or b, and opened its d or e."""
-    known, one = mine.astype(np.uint64), np.uint64(ctx.first)
-    kept = np.where(theirs, known - product, product)
-    return np.where(opened, np.where(theirs, one - known + product, np.negative(product)), kept)
+    part, flat = ctx.supply.packed(WrapProduct(x.size, 64 - ring + shift)), masked(x)
+    own = _core.mask_tops(flat, part, ctx.party, (1 << (ring - 2)) if ctx.first else 0, ring)
+    theirs = yield from ctx.swap(own)
+    return received(_core.truncate_words, flat, own, theirs, part, shift, ctx.first, ring)

@@ -41,15 +41,8 @@ class FloorMask(Correlation):
         yield from tables(r, self.shift, self.digit)
 
     def _correct(self, first: Dealt, second: Dealt) -> bytes:
-        words = b"".join(self._corrections_of_words(first, second))
         shape = (self.count, self.ring, self.shift, self.digit)
-        return words + _core.deal_tables(first, second, 3, shape, top=False)
-
-    def _corrections_of_words(self, first: Dealt, second: Dealt) -> Iterable[bytes]:
-        (mask,), (high, top, *_) = self._random(), self._dependent()
-        r = mask.combine(mask.read(first, 0), mask.read(second, 0))
-        yield high.correction(r >> np.uint64(self.shift), high.read(first, 1))
-        yield top.correction(r >> np.uint64(self.ring - 1), top.read(first, 2))
+        return _core.deal_floor(first, second, shape)
 
 
 def floor(ctx: Context, x: Array, ring: int, shift: int, digit: int = DIGIT) -> Protocol[Array]:
@@ -66,11 +59,8 @@ def floor(ctx: Context, x: Array, ring: int, shift: int, digit: int = DIGIT) -> 
     theirs = yield from ctx.swap(own)
     low = yield from below(ctx, Opened(own, theirs, ring), part, 3, (x.size, shift, digit))
     borrow = yield from to_words(ctx, low)
-    c = received(_core.opened_words, own, theirs, x.size, ring) & np.uint64((1 << ring) - 1)
-    top = part.words(2, x.size, 64 - ring + shift)
-    wrap = np.where(c >> np.uint64(ring - 1), np.uint64(0), top << np.uint64(ring - shift))
-    y: Array = wrap - part.words(1, x.size, 64) - borrow
-    return y + (c >> np.uint64(shift)) - np.uint64(1 << (ring - 2 - shift)) if ctx.first else y
+    shape = (x.size, ring, shift)
+    return received(_core.floor_words, own, theirs, part, borrow, shape, ctx.first)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,16 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
-/// Words as their bytes in memory, which must be the little-endian ones.
-#[cfg(target_endian = "little")]
+/// Words as their bytes in memory.
+#[expect(unsafe_code, reason = "words are bytes")]
+pub(crate) fn bytes_of(words: &[u64]) -> &[u8] {
+    // SAFETY: the same memory, borrowed alike; bytes need no alignment.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
+
+/// The same, to write to.
 #[expect(unsafe_code, reason = "any bytes are words")]
-pub(crate) fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+pub(crate) fn bytes_of_mut(words: &mut [u64]) -> &mut [u8] {
     let length = size_of_val(words);
     // SAFETY: the same memory, borrowed alike; bytes need no alignment, and any of them are words.
     unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), length) }

@@ -1,9 +1,10 @@
 //! What several test files share.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+use moiety_core::dealt::{Dealt, Origin};
 use moiety_core::keys::StreamKey;
 use moiety_core::prg::Prg;
-use moiety_core::{Error, Features};
+use moiety_core::{Error, Features, bits};
 
 /// The fields of each line of a vector file, comments left out.
 pub(crate) fn vectors(file: &str) -> impl Iterator<Item = Vec<&str>> {
@@ -37,6 +38,34 @@ pub(crate) fn every_path() -> [Features; 5] {
         found.with_threads(1),
         found.with_threads(5),
     ]
+}
+
+/// The bytes of `run` on each path, which must agree.
+pub(crate) fn agree(run: impl Fn(Features) -> Vec<u8>) {
+    let expected = run(Features::PORTABLE);
+    assert!(expected.iter().any(|&byte| byte != 0));
+    for features in every_path() {
+        assert!(run(features) == expected, "{features:?}");
+    }
+}
+
+/// A part whose fields of so many bits are all drawn, by a key of its own.
+pub(crate) fn drawn(key: u8, fields: &[usize], features: Features) -> Dealt<Vec<u8>> {
+    let key = StreamKey::new(&[key; 16]);
+    let origin = Origin { key: &key, stream: 7, offset: 11 };
+    let drawn: Vec<_> = fields.iter().map(|&bits| (bits, false)).collect();
+    Dealt::new(origin, &drawn, (Vec::new(), 0), features).expect("a short stream")
+}
+
+pub(crate) fn bytes_of(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// A message of words.
+pub(crate) fn message(seed: u64, count: usize, bits: u32) -> Vec<u8> {
+    let mut out = vec![0; bits::packed_len(count, bits).expect("a fit")];
+    bits::pack(&words(seed, count), bits, &mut out, Features::PORTABLE).expect("a fit");
+    out
 }
 
 pub(crate) fn refusal<T>(result: Result<T, Error>) -> Error {
