@@ -9,7 +9,8 @@ from moiety import From, Kept, Results
 from moiety.errors import DataError, UsageError
 from moiety.function.runner import Owned
 from moiety.learn import evidence as evidence_module
-from moiety.learn.binned import Columns, bring_bins
+from moiety.learn.binned import bring_bins
+from moiety.learn.columns import Columns
 from moiety.learn.evidence import card_weights, evidence
 from moiety.learn.metrics import auc
 from moiety.learn.partition import labels as labelled

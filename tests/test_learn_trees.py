@@ -18,9 +18,9 @@ from learn_kit import (
 from moiety.errors import DataError, UsageError
 from moiety.function.runner import Owned
 from moiety.function.signature import From
-from moiety.learn.binned import Columns
 from moiety.learn.boosting import BoostedTreesClassifier
 from moiety.learn.buckets import FORMS
+from moiety.learn.columns import Columns
 from moiety.learn.growing import Rules
 from moiety.learn.partition import table
 from moiety.learn.program import kept, secured

@@ -13,8 +13,9 @@ from moiety.function.function import Function
 from moiety.function.runner import Runner, Secret
 from moiety.function.signature import To
 from moiety.learn.base import Classifier, told
-from moiety.learn.binned import Columns, parts
+from moiety.learn.binned import parts
 from moiety.learn.buckets import FORMS
+from moiety.learn.columns import Columns
 from moiety.learn.growing import Rules, growing
 from moiety.learn.partition import Partition, Plain
 from moiety.learn.program import Brought, Layout, begun, bring, held, held_whole, secured
@@ -151,19 +152,13 @@ class BoostedTreesClassifier(Classifier):
     def _features(self, table: Partition) -> Brought:
         """Codes, 0 where there is no value, and a flag for that, of each column."""
         splits = self._splits()
-        every, begin, made = np.array(splits.missing), 0, {}
+        begin, made = 0, {}
         for part, columns in zip(table.parts, parts(splits.columns, table), strict=True):
             rows, width = part.shape
-            gaps = every[begin : begin + width] if table.axis else every
+            gaps = splits.missing[begin : begin + width] if table.axis else splits.missing
             begin += width
-            made[part.owner] = part.made((rows, 2 * width), partial(_flagged, columns, gaps))
+            made[part.owner] = part.made((rows, 2 * width), partial(columns.flagged, missing=gaps))
         return bring(self._runner, type(table)(**made), "x", (0, CODES - 1), int)
-
-
-def _flagged(columns: Columns, missing: Plain, data: Plain) -> Plain:
-    codes = columns.checked(data)
-    flags = (codes == np.array(columns.counts) - 1) & missing
-    return np.concatenate([np.where(flags, 0, codes), flags], axis=1)
 
 
 @cache

@@ -8,7 +8,8 @@ import numpy as np
 from moiety.errors import DataError
 from moiety.function.runner import Runner, Secret
 from moiety.learn.base import Classifier, largest, prediction
-from moiety.learn.binned import Columns, bring_bins, parts
+from moiety.learn.binned import bring_bins, parts
+from moiety.learn.columns import Columns
 from moiety.learn.evidence import card_gram, card_step, card_weights, evidence, gram_bound
 from moiety.learn.newton import curvature
 from moiety.learn.partition import Plain
