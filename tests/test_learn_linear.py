@@ -150,22 +150,3 @@ def test_the_convergence_table_is_the_same_on_shares(solver):
     reference = linear_model.LogisticRegression(C=0.1).fit(np.clip(Z[train], -4, 4), y[train])
     best = reached(reference, np.clip(Z[test], -4, 4), y[test])
     assert abs(secure[-1] - best) < (0.002 if solver == "newton" else 0.02), (table, best)
-
-
-@pytest.mark.nightly
-def test_logistic_regression_on_all_of_the_credit_data():
-    _, y, train, test = credit()
-    Z = np.clip(standardised(), -8, 8)
-    best = reached(linear_model.LogisticRegression().fit(Z[train], y[train]), Z[test], y[test])
-    settings = {"clip": 8.0}
-    aucs = [
-        reached(
-            LogisticRegression(runner(name), **settings).fit(
-                thin(Z, train), Owned.of("bank", y[train])
-            ),
-            thin(Z, test),
-            y[test],
-        )
-        for name in ("clear", "twin")
-    ]
-    assert abs(aucs[0] - aucs[1]) < 2e-4 and abs(aucs[1] - best) < 1e-3, (aucs, best)

@@ -268,21 +268,3 @@ def test_the_convergence_table_is_the_same_on_shares(trees):
         for name in ("clear", "twin")
     ]
     assert abs(aucs[0] - aucs[1]) < 0.005 and aucs[1] > 0.7
-
-
-@pytest.mark.nightly
-def test_on_all_of_the_credit_data_they_reach_the_algorithm_in_the_clear():
-    _, y, train, test = credit()
-    codes, counts = binned(16)
-    settings = {"bins": [counts[at] for at in order()]}
-    aucs = [
-        reached(
-            BoostedTreesClassifier(runner(name), **settings).fit(
-                thin(codes, train), Owned.of("bank", y[train])
-            ),
-            thin(codes, test),
-            y[test],
-        )
-        for name in ("clear", "twin")
-    ]
-    assert abs(aucs[0] - aucs[1]) < 0.002 and aucs[1] > 0.77
