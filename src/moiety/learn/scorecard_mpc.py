@@ -80,8 +80,8 @@ class ScorecardClassifier(Classifier):
         """The weight of each bin, if no logit can be too large, and prediction's constant."""
         run = self._runner
         found = run.call(card_weights(run.parties, columns, self.bound), **trained)
-        told = [found[name] for name in ("first", "second") if found[name] is not None]
-        if bool(told[0]):
+        # a party that does not compute is not told, and goes on
+        if any(found[name] for name in ("first", "second") if found[name] is not None):
             raise DataError(f"a logit of the scorecard could exceed {LOGIT_BOUND}", hint=TOO_GOOD)
         return found["weights"], found["constant"]
 
