@@ -124,6 +124,19 @@ def test_small_logits_make_the_sigmoid_cheaper():
     assert np.abs(opened(model.weights_)).max() <= 7.5 / (4 * 5 + 1) + 1e-6
 
 
+@pytest.mark.parametrize("solver", ["newton", "sgd"])
+def test_at_the_bounds_of_inputs_and_weights_nothing_overflows(solver):
+    X = np.where(np.random.default_rng(2).integers(0, 2, (200, 3)), 1e9, -1e9)
+    y = (X[:, 0] > 0).astype(np.int64)
+    settings = {"solver": solver, "bound": 0.75, "clip": 8.0, "batch_size": 40, "C": 1e6}
+    weights = [
+        opened(LogisticRegression(runner(name), max_iter=25, **settings).fit(X, y).weights_)
+        for name in ("clear", "twin")
+    ]
+    assert np.abs(weights[0] - weights[1]).max() < 0.02
+    assert solver == "newton" or abs(weights[1][0] - 0.75) < 1e-4
+
+
 def test_a_solver_that_does_not_exist_is_refused():
     with pytest.raises(UsageError, match="lbfgs"):
         LogisticRegression(runner(), solver="lbfgs").fit(*sample(50))

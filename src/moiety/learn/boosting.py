@@ -21,7 +21,7 @@ from moiety.learn.partition import Partition, Plain
 from moiety.learn.program import Brought, Layout, begun, bring, held, held_whole, secured
 from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
 from moiety.learn.secret_model import HALF, PublicShape
-from moiety.learn.shared_model import SharedModel, by_party
+from moiety.learn.shared_model import SharedModel, by_party, pair
 from moiety.learn.splits import Splits
 from moiety.learn.trees_program import CODES, Forest, walked
 
@@ -80,6 +80,7 @@ class BoostedTreesClassifier(Classifier):
         self.away_ = Secret.concat(found["away"], axis=1)
         self.thresholds_ = Secret.concat(found["thresholds"], axis=1)
         self.leaves_ = Secret.concat(found["leaves"], axis=0)
+        self.base_ = begun(run, np.full((1, 1), HALF), 1.0)
         own = zip(table.parts, parts(splits.columns, table), strict=True)
         self.counts_ = {part.owner: columns.counts for part, columns in own}
         self.by_columns_ = table.axis == 1
@@ -111,23 +112,19 @@ class BoostedTreesClassifier(Classifier):
         """The shares that `trees_program` takes; trees grown on rows are for rows of `owner`."""
         parties, counts, forest = self._runner.parties, self.counts_, self._forest()
         if not self.by_columns_:
-            owner = owner or parties[0]
-            counts = {owner: next(iter(counts.values()))}
-        gaps = iter(self._splits().missing)
-        by_place: list[tuple[int, ...]] = [(), ()]
-        missing: list[tuple[bool, ...]] = [(), ()]
-        base = begun(self._runner, np.full((1, 1), HALF), 1.0)
+            counts = {owner or parties[0]: next(iter(counts.values()))}
+        places, own = by_party(parties, counts), list(counts.values())
         arrays = {
             "thresholds": self.thresholds_,
             "leaves": self.leaves_.raised(WEIGHT_BITS),
-            "base": base.raised(WEIGHT_BITS),
+            "base": self.base_.raised(WEIGHT_BITS),
         }
-        widths = [len(own) for own in counts.values()]
-        selected = zip(by_party(parties, list(counts)), self._selections(widths), strict=True)
-        for (place, selection), own in zip(selected, counts.values(), strict=True):
+        selections = self._selections([len(one) for one in own])
+        for place, selection in zip(places, selections, strict=True):
             arrays[f"selection_{place}"] = selection
-            by_place[place], missing[place] = own, tuple(next(gaps) for _ in own)
-        shape = PublicShape("trees", tuple(by_place), tuple(missing), forest.trees, forest.depth)
+        gaps = iter(self._splits().missing)
+        missing = pair(places, [tuple(next(gaps) for _ in one) for one in own])
+        shape = PublicShape("trees", pair(places, own), missing, forest.trees, forest.depth)
         return SharedModel(shape, arrays)
 
     def _selections(self, widths: Sequence[int]) -> list[Secret]:
