@@ -5,23 +5,43 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
+import moiety.learn
 from learn_kit import divided, runner, sample
 from moiety.errors import DataError, UsageError
 from moiety.function.runner import Owned, Secret
-from moiety.learn.linear import LinearRegression
-from moiety.learn.logistic import LogisticRegression
-from moiety.learn.partition import Horizontal, Vertical
+from moiety.learn import (
+    BoostedTreesClassifier,
+    Horizontal,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    ScorecardClassifier,
+    Vertical,
+)
 
+CLEAR = runner("clear")
+BINNED = {
+    "scorecard": ScorecardClassifier(CLEAR, bins=6, max_iter=3),
+    "trees": BoostedTreesClassifier(CLEAR, bins=6, n_estimators=2, max_depth=2),
+}
 CLASSIFIERS = {
-    "logistic": LogisticRegression(runner("clear"), max_iter=3),
-    "logistic, sgd": LogisticRegression(runner("clear"), solver="sgd", batch_size=40, max_iter=2),
+    "logistic": LogisticRegression(CLEAR, max_iter=3),
+    "logistic, sgd": LogisticRegression(CLEAR, solver="sgd", batch_size=40, max_iter=2),
+    "perceptron": MLPClassifier(CLEAR, hidden_layer_sizes=(3,), batch_size=40, max_iter=2),
+    **BINNED,
 }
-ESTIMATORS = {
-    **CLASSIFIERS,
-    "linear": LinearRegression(runner("clear"), bounds=(-1, 2)),
-}
+ESTIMATORS = {**CLASSIFIERS, "linear": LinearRegression(CLEAR, bounds=(-1, 2))}
+
+
+QUANTILES = {"strategy": "quantile", "quantile_method": "averaged_inverted_cdf"}
+
+
+def data(name, rows=120):
+    """A table that the estimator takes: numbers, or bin codes."""
+    X, y = sample(rows)
+    return (np.clip(np.floor(2 * X) + 3, 0, 5) if name in BINNED else X), y
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -46,7 +66,7 @@ def test_without_a_runner_or_before_fit_it_says_what_to_do(name):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_fit_gives_the_estimator_with_attributes_that_end_in_an_underscore(name):
-    X, y = sample(120)
+    X, y = data(name)
     model = clone(ESTIMATORS[name])
     assert model.fit(X, y) is model and model.n_features_in_ == 5
     learned = set(vars(model)) - set(model.get_params())
@@ -59,7 +79,7 @@ def test_fit_gives_the_estimator_with_attributes_that_end_in_an_underscore(name)
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifiers_agree_with_themselves(name):
-    X, y = sample(120)
+    X, y = data(name)
     model = clone(CLASSIFIERS[name]).fit(X, y)
     assert model.classes_.tolist() == [0, 1]
     event = model.predict_proba(X)[:, 1]
@@ -71,7 +91,8 @@ def test_classifiers_agree_with_themselves(name):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_it_is_one_step_of_a_pipeline(name):
     X, y = sample(150)
-    pipeline = make_pipeline(StandardScaler(), clone(ESTIMATORS[name]))
+    first = KBinsDiscretizer(6, encode="ordinal", **QUANTILES) if name in BINNED else None
+    pipeline = make_pipeline(first or StandardScaler(), clone(ESTIMATORS[name]))
     assert np.isfinite(cross_val_score(pipeline, X, y, cv=3)).all()
 
 
@@ -128,6 +149,22 @@ def test_parts_that_do_not_fit_each_other_are_refused():
         Vertical()
     with pytest.raises(UsageError, match="belongs to payco"):
         Vertical(bank=Owned.of("payco", X))
+
+
+def test_labels_may_belong_to_a_party_that_does_not_compute():
+    X, y = sample(80)
+    models = [
+        LogisticRegression(runner(name), max_iter=3).fit(X, Owned.of("union", y))
+        for name in ("clear", "twin")
+    ]
+    assert np.abs(models[0].decision_function(X) - models[1].decision_function(X)).max() < 0.01
+
+
+def test_the_names_of_the_package_are_loaded_when_used():
+    assert set(moiety.learn.__all__) >= {"ScorecardClassifier", "Vertical"}
+    assert all(getattr(moiety.learn, name) for name in moiety.learn.__all__)
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = moiety.learn.RandomForest
 
 
 def test_the_receiver_must_compute():

@@ -124,18 +124,3 @@ def test_the_convergence_table_is_the_same_on_shares(epochs):
         for name in ("clear", "twin")
     ]
     assert abs(aucs[0] - aucs[1]) < 0.003 and aucs[1] > 0.5
-
-
-@pytest.mark.nightly
-def test_on_all_of_the_credit_data_it_reaches_its_plaintext_twin():
-    _, y, train, test = credit()
-    Z = standardised()
-    aucs = [
-        reached(
-            MLPClassifier(runner(name)).fit(thin(Z, train), Owned.of("bank", y[train])),
-            thin(Z, test),
-            y[test],
-        )
-        for name in ("clear", "twin")
-    ]
-    assert abs(aucs[0] - aucs[1]) < 0.003 and aucs[1] > 0.76

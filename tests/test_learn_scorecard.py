@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import moiety
-from learn_kit import KINDS, PARTIES, binned, credit, divided, opened, order, reached, runner, thin
+from learn_kit import KINDS, PARTIES, divided, opened, reached, runner
 from moiety import From, Kept, Results
 from moiety.errors import DataError, UsageError
-from moiety.function.runner import Owned
 from moiety.learn import evidence as evidence_module
-from moiety.learn.binned import Columns, bring_bins
+from moiety.learn.binned import bring_bins
+from moiety.learn.columns import Columns
 from moiety.learn.evidence import card_weights, evidence
 from moiety.learn.metrics import auc
 from moiety.learn.partition import labels as labelled
@@ -192,14 +192,3 @@ def test_the_convergence_table_is_the_same_on_shares(steps):
     ]
     assert abs(aucs[0] - aucs[1]) < 1e-3
     assert abs(aucs[1] - auc(y, logit)) < (0.001 if steps > 2 else 0.02)
-
-
-@pytest.mark.nightly
-def test_on_all_of_the_credit_data_it_reaches_scikit_learn():
-    _, y, train, test = credit()
-    codes, counts = binned(10)
-    card, _ = reference(codes[train], y[train], counts)
-    best = auc(y[test], card.logit({f"c{at}": codes[test][:, at] for at in range(23)}))
-    model = ScorecardClassifier(runner(), bins=[counts[at] for at in order()])
-    model.fit(thin(codes, train), Owned.of("bank", y[train]))
-    assert abs(reached(model, thin(codes, test), y[test]) - best) < 0.001, best

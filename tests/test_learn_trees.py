@@ -18,9 +18,9 @@ from learn_kit import (
 from moiety.errors import DataError, UsageError
 from moiety.function.runner import Owned
 from moiety.function.signature import From
-from moiety.learn.binned import Columns
 from moiety.learn.boosting import BoostedTreesClassifier
 from moiety.learn.buckets import FORMS
+from moiety.learn.columns import Columns
 from moiety.learn.growing import Rules
 from moiety.learn.partition import table
 from moiety.learn.program import kept, secured
@@ -268,21 +268,3 @@ def test_the_convergence_table_is_the_same_on_shares(trees):
         for name in ("clear", "twin")
     ]
     assert abs(aucs[0] - aucs[1]) < 0.005 and aucs[1] > 0.7
-
-
-@pytest.mark.nightly
-def test_on_all_of_the_credit_data_they_reach_the_algorithm_in_the_clear():
-    _, y, train, test = credit()
-    codes, counts = binned(16)
-    settings = {"bins": [counts[at] for at in order()]}
-    aucs = [
-        reached(
-            BoostedTreesClassifier(runner(name), **settings).fit(
-                thin(codes, train), Owned.of("bank", y[train])
-            ),
-            thin(codes, test),
-            y[test],
-        )
-        for name in ("clear", "twin")
-    ]
-    assert abs(aucs[0] - aucs[1]) < 0.002 and aucs[1] > 0.77

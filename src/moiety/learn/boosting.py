@@ -13,14 +13,15 @@ from moiety.function.function import Function
 from moiety.function.runner import Runner, Secret
 from moiety.function.signature import To
 from moiety.learn.base import Classifier, told
-from moiety.learn.binned import Columns, parts
+from moiety.learn.binned import parts
 from moiety.learn.buckets import FORMS
+from moiety.learn.columns import Columns
 from moiety.learn.growing import Rules, growing
 from moiety.learn.partition import Partition, Plain
 from moiety.learn.program import Brought, Layout, begun, bring, held, held_whole, secured
 from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
 from moiety.learn.secret_model import HALF, PublicShape
-from moiety.learn.shared_model import SharedModel, by_party
+from moiety.learn.shared_model import SharedModel, by_party, pair
 from moiety.learn.splits import Splits
 from moiety.learn.trees_program import CODES, Forest, walked
 
@@ -79,6 +80,7 @@ class BoostedTreesClassifier(Classifier):
         self.away_ = Secret.concat(found["away"], axis=1)
         self.thresholds_ = Secret.concat(found["thresholds"], axis=1)
         self.leaves_ = Secret.concat(found["leaves"], axis=0)
+        self.base_ = begun(run, np.full((1, 1), HALF), 1.0)
         own = zip(table.parts, parts(splits.columns, table), strict=True)
         self.counts_ = {part.owner: columns.counts for part, columns in own}
         self.by_columns_ = table.axis == 1
@@ -110,23 +112,19 @@ class BoostedTreesClassifier(Classifier):
         """The shares that `trees_program` takes; trees grown on rows are for rows of `owner`."""
         parties, counts, forest = self._runner.parties, self.counts_, self._forest()
         if not self.by_columns_:
-            owner = owner or parties[0]
-            counts = {owner: next(iter(counts.values()))}
-        gaps = iter(self._splits().missing)
-        by_place: list[tuple[int, ...]] = [(), ()]
-        missing: list[tuple[bool, ...]] = [(), ()]
-        base = begun(self._runner, np.full((1, 1), HALF), 1.0)
+            counts = {owner or parties[0]: next(iter(counts.values()))}
+        places, own = by_party(parties, counts), list(counts.values())
         arrays = {
             "thresholds": self.thresholds_,
             "leaves": self.leaves_.raised(WEIGHT_BITS),
-            "base": base.raised(WEIGHT_BITS),
+            "base": self.base_.raised(WEIGHT_BITS),
         }
-        widths = [len(own) for own in counts.values()]
-        selected = zip(by_party(parties, list(counts)), self._selections(widths), strict=True)
-        for (place, selection), own in zip(selected, counts.values(), strict=True):
+        selections = self._selections([len(one) for one in own])
+        for place, selection in zip(places, selections, strict=True):
             arrays[f"selection_{place}"] = selection
-            by_place[place], missing[place] = own, tuple(next(gaps) for _ in own)
-        shape = PublicShape("trees", tuple(by_place), tuple(missing), forest.trees, forest.depth)
+        gaps = iter(self._splits().missing)
+        missing = pair(places, [tuple(next(gaps) for _ in one) for one in own])
+        shape = PublicShape("trees", pair(places, own), missing, forest.trees, forest.depth)
         return SharedModel(shape, arrays)
 
     def _selections(self, widths: Sequence[int]) -> list[Secret]:
@@ -151,19 +149,13 @@ class BoostedTreesClassifier(Classifier):
     def _features(self, table: Partition) -> Brought:
         """Codes, 0 where there is no value, and a flag for that, of each column."""
         splits = self._splits()
-        every, begin, made = np.array(splits.missing), 0, {}
+        begin, made = 0, {}
         for part, columns in zip(table.parts, parts(splits.columns, table), strict=True):
             rows, width = part.shape
-            gaps = every[begin : begin + width] if table.axis else every
+            gaps = splits.missing[begin : begin + width] if table.axis else splits.missing
             begin += width
-            made[part.owner] = part.made((rows, 2 * width), partial(_flagged, columns, gaps))
+            made[part.owner] = part.made((rows, 2 * width), partial(columns.flagged, missing=gaps))
         return bring(self._runner, type(table)(**made), "x", (0, CODES - 1), int)
-
-
-def _flagged(columns: Columns, missing: Plain, data: Plain) -> Plain:
-    codes = columns.checked(data)
-    flags = (codes == np.array(columns.counts) - 1) & missing
-    return np.concatenate([np.where(flags, 0, codes), flags], axis=1)
 
 
 @cache

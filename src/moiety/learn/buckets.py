@@ -18,7 +18,8 @@ from moiety.array import Array
 from moiety.errors import UsageError
 from moiety.function.runner import Runner
 from moiety.function.signature import COMPUTING
-from moiety.learn.binned import Columns, bring_bins, parts
+from moiety.learn.binned import bring_bins, parts
+from moiety.learn.columns import Columns
 from moiety.learn.partition import Horizontal, Partition, Plain
 from moiety.learn.program import Brought, Layout, Values, bring
 from moiety.ops.order import sort_rows

@@ -13,7 +13,7 @@ import moiety.array as xp
 from moiety.array import Array
 from moiety.function.function import Function
 from moiety.function.signature import To
-from moiety.learn.binned import Columns
+from moiety.learn.columns import Columns
 from moiety.learn.logistic import MOMENTUM
 from moiety.learn.newton import SCALED, STEEPEST
 from moiety.learn.program import Layout, held, kept, secured

@@ -13,7 +13,8 @@ import numpy as np
 
 import moiety.array as xp
 from moiety.array import Array
-from moiety.array.number import bounded, words
+from moiety.array.number import words
+from moiety.errors import InternalError
 from moiety.function.function import Function
 from moiety.learn.buckets import Buckets
 from moiety.learn.program import Layout, Values, held, kept, secured
@@ -21,7 +22,10 @@ from moiety.learn.scale import LOGIT_BOUND
 from moiety.learn.secret_model import HALF
 from moiety.learn.splits import Splits
 from moiety.learn.trees_program import CODES
+from moiety.ops.intervals import proven
 
+STEEPEST = 64.0
+"""A leaf before the rate is cut to this: only a few rows of one kind come near it."""
 ONCE = "a row has one bin of each column"
 
 
@@ -132,7 +136,7 @@ class Rows:
     def reached(self, leaves: Array, most: float) -> Array:
         """The leaf that each row has come to."""
         if self.member is None:
-            raise ValueError("no node was divided")
+            raise InternalError("a tree of no node")
         return within(self.member @ leaves, most, "one leaf a row")
 
 
@@ -161,7 +165,7 @@ def _ratio(first: Array, second: Array, rules: Rules, rows: int) -> Array:
     """A leaf's value but for its sign and the rate: Σ first / (Σ second + penalty)."""
     scale = rules.scale(rows)
     sums = xp.clip(second, 0, (rows / 4 + 1) * scale)
-    return first / (sums + rules.penalty * scale)
+    return xp.clip(first / (sums + rules.penalty * scale), -STEEPEST, STEEPEST)
 
 
 def _leaf(ratio: Array, rules: Rules) -> Array:
@@ -182,10 +186,10 @@ def interleaved(left: Array, right: Array) -> Array:
 
 def one_of(x: Array, low: int, high: int) -> Array:
     """Whole numbers that are picked by a one-hot."""
-    return bounded(x, low, high, "one split a node, one bin a column")
+    return Array(proven(x.value, lo=low, hi=high, by="one split a node, one bin a column"))
 
 
 def within(x: Array, size: float, by: str) -> Array:
-    """Real numbers of at most this size, as `by` has it."""
+    """Real numbers of at most this size, as `by` has it, however truncations before it round."""
     most = math.floor(size * 2.0**x.type.fraction)
-    return bounded(x, -most, most, by)
+    return Array(proven(x.value, lo=-most, hi=most, by=by))

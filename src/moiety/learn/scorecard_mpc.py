@@ -8,14 +8,15 @@ import numpy as np
 from moiety.errors import DataError
 from moiety.function.runner import Runner, Secret
 from moiety.learn.base import Classifier, largest, prediction
-from moiety.learn.binned import Columns, bring_bins, parts
+from moiety.learn.binned import bring_bins, parts
+from moiety.learn.columns import Columns
 from moiety.learn.evidence import card_gram, card_step, card_weights, evidence, gram_bound
 from moiety.learn.newton import curvature
 from moiety.learn.partition import Plain
 from moiety.learn.program import begun
 from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
 from moiety.learn.secret_model import TOO_GOOD, PublicShape
-from moiety.learn.shared_model import SharedModel, by_party
+from moiety.learn.shared_model import SharedModel, by_party, pair
 
 
 class ScorecardClassifier(Classifier):
@@ -80,8 +81,8 @@ class ScorecardClassifier(Classifier):
         """The weight of each bin, if no logit can be too large, and prediction's constant."""
         run = self._runner
         found = run.call(card_weights(run.parties, columns, self.bound), **trained)
-        told = [found[name] for name in ("first", "second") if found[name] is not None]
-        if any(map(bool, told)):
+        # a party that does not compute is not told, and goes on
+        if any(found[name] for name in ("first", "second") if found[name] is not None):
             raise DataError(f"a logit of the scorecard could exceed {LOGIT_BOUND}", hint=TOO_GOOD)
         return found["weights"], found["constant"]
 
@@ -89,17 +90,15 @@ class ScorecardClassifier(Classifier):
         """The shares that `scorecard_program` takes; a scorecard on rows is for rows of `owner`."""
         parties, counts = self._runner.parties, self.counts_
         if not self.by_columns_:
-            owner = owner or parties[0]
-            counts = {owner: counts.get(owner, next(iter(counts.values())))}
-        places = by_party(parties, list(counts))
+            counts = {owner or parties[0]: next(iter(counts.values()))}
+        places, own = by_party(parties, counts), list(counts.values())
         arrays, begin = {"intercept": _column(self.constant_)}, 0
-        by_place: list[tuple[int, ...]] = [(), ()]
-        for place, own in zip(places, counts.values(), strict=True):
-            end = begin + sum(own)
-            arrays[f"weights_{place}"] = _column(self.weights_.rows(slice(begin, end)))
-            by_place[place], begin = own, end
-        missing = tuple(tuple(False for _ in own) for own in by_place)
-        return SharedModel(PublicShape("scorecard", tuple(by_place), missing), arrays)
+        for place, bins in zip(places, map(sum, own), strict=True):
+            part = self.weights_.rows(slice(begin, begin + bins))
+            arrays[f"weights_{place}"] = _column(part)
+            begin += bins
+        missing = pair(places, [(False,) * len(one) for one in own])
+        return SharedModel(PublicShape("scorecard", pair(places, own), missing), arrays)
 
     def _told(self, what: str, X: Any) -> Plain | None:
         table, run = self._table(X), self._runner

@@ -12,6 +12,7 @@ import numpy as np
 
 from moiety.errors import DataError
 from moiety.learn import scorecard_program, trees_program
+from moiety.learn.columns import Columns
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
@@ -65,10 +66,10 @@ class PublicShape:
 
     def features(self, party: int, codes: Mapping[str, Codes]) -> Words:
         """A party's private operand from its bin codes, in the job's order of columns."""
-        columns = list(codes.values())
+        columns, table = Columns(self.counts[party]), np.stack(list(codes.values()), axis=1)
         if self.kind == "scorecard":
-            return _one_hot(columns, self.counts[party])
-        return _with_flags(columns, self.counts[party], self.missing[party])
+            return columns.one_hot(table).astype(np.uint64)
+        return columns.flagged(table, self.missing[party]).astype(np.uint64)
 
 
 SHAPE_SCHEMA: dict[str, Any] = {
@@ -142,20 +143,3 @@ def _column(values: np.ndarray[Any, np.dtype[np.float64]]) -> Words:
     if np.abs(values).max(initial=0.0) > LOGIT_BOUND:
         raise DataError(f"the trained model has a weight beyond {LOGIT_BOUND}", hint=TOO_GOOD)
     return encode(values, WEIGHT_BITS).reshape(-1, 1)
-
-
-def _one_hot(columns: list[Codes], counts: tuple[int, ...]) -> Words:
-    rows = len(columns[0])
-    features = np.zeros((rows, sum(counts)), np.uint64)
-    begin = 0
-    for codes, count in zip(columns, counts, strict=True):
-        features[np.arange(rows), begin + codes.astype(np.int64)] = 1
-        begin += count
-    return features
-
-
-def _with_flags(columns: list[Codes], counts: tuple[int, ...], missing: tuple[bool, ...]) -> Words:
-    codes = np.stack(columns, axis=1).astype(np.uint64)
-    last = np.array(counts, np.uint64) - np.uint64(1)
-    flags = (codes == last) & np.array(missing)
-    return np.concatenate([np.where(flags, np.uint64(0), codes), flags.astype(np.uint64)], axis=1)

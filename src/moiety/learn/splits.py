@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from moiety.learn.binned import Columns
+from moiety.learn.columns import Columns
 from moiety.learn.partition import Plain
 from moiety.learn.trees_program import CODES
 

@@ -69,6 +69,7 @@ def _sort_rows(keys: Array, x: Array, *, inverse: bool = False) -> Array:
 
 _MEANINGS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys("truncate truncate_exact widen within narrow share reveal mask".split(), _same),
+    "proven": _same,
     "stands_for": _stands_for,
     "add": np.add,
     "subtract": np.subtract,
