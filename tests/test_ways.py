@@ -227,7 +227,9 @@ def test_a_supply_gives_what_its_bill_says_once():
 
 def test_the_table_prices_with_the_same_formulas():
     entries = ops.table()
-    assert {entry.primitive for entry in entries} == set(REGISTRY)
+    planned_away = {"approximated"}
+    assert {entry.primitive for entry in entries} == set(REGISTRY) - planned_away
+    assert all(not REGISTRY[name].ways for name in planned_away)
     owned = next(e for e in entries if e.way == "owned matrix")
     assert (owned.sent, owned.dealt) == ("0→1 8·k·m, 1→0 8·k·n", "8·m·n")
 

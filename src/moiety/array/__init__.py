@@ -5,6 +5,7 @@ NumPy's: so a function written with them also runs in the clear, in float64.
 """
 
 from moiety.array.approximate import (
+    erf,
     exp,
     log,
     reciprocal,
@@ -81,6 +82,7 @@ __all__ = [
     "concat",
     "divide",
     "equal",
+    "erf",
     "exp",
     "expand_dims",
     "flip",

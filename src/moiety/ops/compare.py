@@ -8,6 +8,7 @@ from moiety.lang.types import BIT, SHARED, Type, broadcast, signed_bits, words
 from moiety.ops import rules
 from moiety.ops.multiply import ring_of, size_of
 from moiety.ops.rules import shared_bits, signed_words
+from moiety.ops.work import keys
 from moiety.protocols import boolean, comparison, dpf
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitScale, BitTriples
@@ -86,7 +87,7 @@ def _wide(x: Type, y: Type) -> bool:
     accepts=_wide,
     cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
     bill=lambda x, y: (PrefixMask(size_of(x, y), _width(x, y)),),
-    work=lambda x, y: dpf.work(size_of(x, y), _width(x, y) - 1),
+    work=lambda x, y: keys(size_of(x, y), _width(x, y) - 1),
     source="Storrier et al. (Grotto, CCS 2023), Gupta et al. (SIGMA, PETS 2024), §4",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from moiety.plan.explain import Explanation, Line, Option, Part
+from moiety.plan.explain import Explanation, Line, Option, Part, Replaced
 
 
 def text(explanation: Explanation) -> str:
@@ -12,17 +12,18 @@ def text(explanation: Explanation) -> str:
         f"plan {explanation.hash[:16]}, {summary(explanation)}",
         "",
     ]
+    replaced = [part for one in explanation.replaced for part in _replaced(one)]
     steps = [part for line in explanation.lines if _told(line) for part in _step(line)]
     levels = ["", "levels", *(_level(at, part) for at, part in enumerate(explanation.parts))]
     passes = [
         "",
         "passes",
         *(
-            f"  {one.name:9} {one.before:4} → {one.after:4} values  {1e3 * one.seconds:.1f} ms"
+            f"  {one.name:11} {one.before:4} → {one.after:4} values  {1e3 * one.seconds:.1f} ms"
             for one in explanation.passes
         ),
     ]
-    return "\n".join([*head, *steps, *levels, *passes])
+    return "\n".join([*head, *replaced, *steps, *levels, *passes])
 
 
 def summary(explanation: Explanation) -> str:
@@ -72,9 +73,21 @@ def _step(line: Line) -> list[str]:
     return own + [f"      not {_option(one)}" for one in line.rejected]
 
 
+def _replaced(one: Replaced) -> list[str]:
+    refused = (f"      not {each.name}: {each.why}" for each in one.refused)
+    return [
+        f"{one.call}    {one.source}",
+        f"    error ≤ {one.budget:.3g} accepted",
+        f"    → {_option(one.option)}",
+        *(f"      not {_option(each)}" for each in one.rejected),
+        *refused,
+    ]
+
+
 def _option(one: Option) -> str:
+    stated = "" if one.error is None else f"error ≤ {one.error:.3g}, "
     return (
-        f"{one.way}: {one.rounds} rounds, {one.sent:,} B and {one.received:,} B, "
+        f"{one.way}: {stated}{one.rounds} rounds, {one.sent:,} B and {one.received:,} B, "
         f"dealt {one.dealt:,} B, {duration(one.seconds)}"
     )
 
@@ -92,7 +105,12 @@ def html(explanation: Explanation) -> str:
     """A table; all text escaped."""
     names = ("step", "way", "rounds", "0→1", "1→0", "dealt", "width", "error", "rejected")
     head = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(_row(line) for line in explanation.lines if _told(line))
+    rows = "".join(
+        [
+            *map(_replaced_row, explanation.replaced),
+            *(_row(line) for line in explanation.lines if _told(line)),
+        ]
+    )
     title = f"{escape(explanation.title)} on {escape(explanation.network)}"
     return (
         f"<h4>{title}</h4><p>{escape(summary(explanation))}</p>"
@@ -101,17 +119,18 @@ def html(explanation: Explanation) -> str:
 
 
 def _row(line: Line) -> str:
-    one = line.option
-    rejected = "; ".join(_option(other) for other in line.rejected)
-    cells = (
-        f"%{line.index} {line.call} {line.source}",
-        one.way,
-        one.rounds,
-        f"{one.sent:,}",
-        f"{one.received:,}",
-        f"{one.dealt:,}",
-        line.width,
-        error(line),
-        rejected,
-    )
+    rejected = "; ".join(map(_option, line.rejected))
+    step = f"%{line.index} {line.call} {line.source}"
+    return _cells(step, line.option, line.width, error(line), rejected)
+
+
+def _replaced_row(one: Replaced) -> str:
+    others = [*map(_option, one.rejected), *(f"{each.name}: {each.why}" for each in one.refused)]
+    stated = f"error ≤ {one.option.error:.3g} of {one.budget:.3g}"
+    return _cells(f"{one.call} {one.source}", one.option, "", stated, "; ".join(others))
+
+
+def _cells(step: str, one: Option, width: str, stated: str, rejected: str) -> str:
+    numbers = (one.rounds, f"{one.sent:,}", f"{one.received:,}", f"{one.dealt:,}")
+    cells = (step, one.way, *numbers, width, stated, rejected)
     return "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"
