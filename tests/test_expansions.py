@@ -194,7 +194,7 @@ def test_a_budget_that_nothing_keeps_is_refused_in_a_sentence():
         UsageError, match=r"no expansion of exp on \[-1, 1\] keeps .* 1e-09"
     ) as told:
         planned("lan", (4,), -1.0, 1.0, "exp", error=1e-9)
-    assert "octaves of degree 9 errs by" in str(told.value) and "larger error" in told.value.hint
+    assert "octaves of degree 9: errs by" in str(told.value) and "larger error" in told.value.hint
     with pytest.raises(UsageError, match="for approximations"):
         Target(error=-1.0)
 

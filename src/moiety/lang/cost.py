@@ -126,16 +126,20 @@ class Cost:
 
 @dataclass(frozen=True)
 class Work:
-    """What kernels of one party and the dealer do, beyond a few operations for each byte.
+    """What one party and the dealer do, by kind; a way names the kinds of its kernels.
 
-    Multiply-adds of words; hashes of blocks, in trees of seeds; sines with their cosines, dealt
-    and used; entries of dealt tables.
+    Kernels: multiply-adds of words; hashes of blocks, in trees of seeds; sines with their cosines,
+    dealt and used; entries of dealt tables. Of every way: bytes online, dealt bytes, steps, rounds.
     """
 
-    products: int = 0
-    hashes: int = 0
-    waves: int = 0
-    entries: int = 0
+    product: int = 0
+    hash: int = 0
+    wave: int = 0
+    entry: int = 0
+    online: int = 0
+    dealt: int = 0
+    step: int = 0
+    round: int = 0
 
     def __add__(self, other: "Work") -> "Work":
         """Both."""

@@ -103,9 +103,9 @@ class Way:
         return not inspect.isgeneratorfunction(self.body)
 
     def effort(self, types: tuple[Type, ...], parameters: Mapping[str, Any]) -> Work:
-        """The work for operands of these types."""
+        """The work of its kernels for operands of these types."""
         found = self.work(*types, **parameters)
-        return found if isinstance(found, Work) else Work(products=found)
+        return found if isinstance(found, Work) else Work(product=found)
 
     def price(self, types: tuple[Type, ...], parameters: Mapping[str, Any]) -> Cost:
         """The exact cost, with the dealt bytes that the bill implies."""

@@ -46,7 +46,7 @@ def _width(x: Type, y: Type) -> int:
     return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
-def _digit_tables(digit: int, name: str) -> None:
+def _digit_tables(digit: int) -> None:
     """Declares comparison by tables of so many bits: wider ones deal more and open less."""
 
     def cost(x: Type, y: Type) -> Cost:
@@ -60,7 +60,7 @@ def _digit_tables(digit: int, name: str) -> None:
 
     @less_than.way(
         DEALER,
-        name=name,
+        name=f"dealt digit tables of {digit} bits",
         cost=cost,
         bill=bill,
         source="one-time truth tables (Ishai et al., TCC 2013), one for each digit of the mask",
@@ -71,9 +71,9 @@ def _digit_tables(digit: int, name: str) -> None:
         return sign.reshape(difference.shape)
 
 
-_digit_tables(4, "dealt digit tables")
-_digit_tables(3, "dealt digit tables of 3 bits")
-_digit_tables(6, "dealt digit tables of 6 bits")
+_digit_tables(4)
+_digit_tables(3)
+_digit_tables(6)
 
 
 def _wide(x: Type, y: Type) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def one_hot(x: Array, *, size: int) -> Array:
     name="dealt unit vector",
     cost=lambda x, size: Cost((both_ways(x.size * _places(x, size)),)),
     bill=lambda x, size: (UnitVector(x.size, _places(x, size)),),
-    work=lambda x, size: Work(entries=x.size << _places(x, size)),
+    work=lambda x, size: Work(entry=x.size << _places(x, size)),
     source="one-time truth tables (Ishai et al., TCC 2013)",
 )
 def _(ctx: Context, x: Operand, *, size: int) -> Protocol[Array]:
@@ -137,11 +138,15 @@ def _(ctx: Context, x: Operand, *, size: int) -> Protocol[Array]:
     return found[:, :size].reshape(*x.words.shape, size)
 
 
+@lru_cache(maxsize=1024)
 def _spread(table: tuple[int, ...], error: int) -> int:
     """How far entries lie apart whose places differ by at most `error`."""
-    reach = range(1, min(error, len(table) - 1) + 1)
-    pairs = (abs(a - b) for step in reach for a, b in zip(table, table[step:], strict=False))
-    return max(pairs, default=0)
+    most = max(table) - min(table)
+    if error >= len(table) - 1 or most >> 62:
+        return most if error else 0
+    entries = np.array(table, np.int64)
+    steps = (np.abs(entries[step:] - entries[:-step]).max() for step in range(1, error + 1))
+    return int(max(steps, default=0))
 
 
 def _entry(x: Type, *, table: tuple[int, ...], fraction: int = 0, ring: int = WORD_BITS) -> Type:
@@ -183,7 +188,7 @@ lookup.accuracy = _spread_error
     name="dealt rotated table",
     cost=lambda x, table, **_: Cost((both_ways(x.size * _places(x, len(table))),)),
     bill=lambda x, table, ring=WORD_BITS, **_: (_mask(x, table, ring),),
-    work=lambda x, table, **_: Work(entries=x.size << _places(x, len(table))),
+    work=lambda x, table, **_: Work(entry=x.size << _places(x, len(table))),
     source="one-time truth tables (Ishai et al., TCC 2013)",
 )
 def _(

@@ -9,9 +9,9 @@ DEALT = 4
 
 def keys(count: int, domain: int, points: int = 1) -> Work:
     """Keys of `count` distributed point functions over `domain` bits, each used at some points."""
-    return Work(hashes=count * (dpf.levels(domain) + 1) * (DEALT + points))
+    return Work(hash=count * (dpf.levels(domain) + 1) * (DEALT + points))
 
 
 def waves(count: int, terms: int) -> Work:
     """Sums of so many sines."""
-    return Work(waves=count * terms)
+    return Work(wave=count * terms)

@@ -90,7 +90,7 @@ def _found(program: Program, step: Step, goal: Goal, setting: Setting) -> Found:
     if found[0]:
         return found
     (lo, hi), at = ends(x), f"{step.line}: " if step.line else ""
-    reasons = "; ".join(f"{one.name} {one.why}" for one in found[1])
+    reasons = "; ".join(f"{one.name}: {one.why}" for one in found[1])
     raise UsageError(
         f"{at}no expansion of {FUNCTIONS[goal.function].word} on [{lo:g}, {hi:g}] keeps an error "
         f"of {goal.error:.3g}: {reasons}",
@@ -125,7 +125,7 @@ def _least(x: Type, goal: Goal, group: Family) -> tuple[Tried | None, list[Refus
             if error <= goal.error:
                 error = built(one, x, goal)[1]
         except UsageError as reason:
-            return None, [Refused(one.name, f"is not possible: {reason}")]
+            return None, [Refused(one.name, str(reason))]
         if error <= goal.error:
             return Tried(one, error), refused
         refused = [Refused(one.name, f"errs by {error:.2g}")]

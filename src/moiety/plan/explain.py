@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from moiety.errors import InternalError
-from moiety.lang.cost import Cost
+from moiety.lang.cost import Cost, Work
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Type
 from moiety.plan import accuracy
 from moiety.plan.approximated import Approximated, Refused, Rival
@@ -17,7 +17,7 @@ from moiety.plan.candidates import Candidate, candidates
 from moiety.plan.network import Setting
 from moiety.plan.plan import Passed, Plan, Planned
 from moiety.plan.schedule import finishes
-from moiety.plan.select import estimate, work
+from moiety.plan.select import Estimate, estimate, work
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,7 @@ def explain(plan: Plan, title: str = "plan", measured: Measured | None = None) -
     """
     errors = accuracy.bounds(plan.program)
     ends = finishes(plan.tasks)
-    total = sum(work(_candidate(plan, step), step, plan.machine) for _, step in plan.steps())
-    estimated = estimate(plan.cost, total, _setting(plan))
+    estimated = predicted(plan)
     explanation = Explanation(
         title=title,
         network=str(plan.network),
@@ -144,6 +143,16 @@ def explain(plan: Plan, title: str = "plan", measured: Measured | None = None) -
         dealt=plan.cost.dealt,
     )
     return _with(explanation, measured) if measured else explanation
+
+
+def predicted(plan: Plan) -> Estimate:
+    """The time that a plan is predicted to take, on its network and machine."""
+    return estimate(plan.cost, plan.machine.seconds(effort(plan)), _setting(plan))
+
+
+def effort(plan: Plan) -> Work:
+    """What a plan takes beside the network and its rounds."""
+    return sum((work(_candidate(plan, step), step) for _, step in plan.steps()), Work())
 
 
 def _setting(plan: Plan) -> Setting:
@@ -186,7 +195,8 @@ def _different(others: Sequence[Candidate], chosen: Candidate) -> list[Candidate
 
 
 def _option(plan: Plan, step: Planned, one: Candidate) -> Option:
-    seconds = estimate(one.cost, work(one, step, plan.machine), _setting(plan)).seconds
+    kernels = plan.machine.seconds(work(one, step))
+    seconds = estimate(one.cost, kernels, _setting(plan)).seconds
     cost = one.cost
     shared = [a.owner != b.owner for a, b in zip(one.types, plan.program.types(step), strict=True)]
     places = ", ".join(str(at + 1) for at, changed in enumerate(shared) if changed)

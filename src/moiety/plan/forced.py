@@ -15,7 +15,7 @@ def check_forced(force: Collection[str], profile: str) -> None:
         if not one or not any(one.lower() in name.lower() for name in known):
             raise UsageError(
                 f"there is no way and no expansion called {one!r}",
-                hint=f"name one of these, or a part of it: {', '.join(known)}",
+                hint="moiety explain names them: DPF prefix parity, or 8 sines; a part will do",
             )
 
 

@@ -31,20 +31,19 @@ class Network:
 
 @dataclass(frozen=True)
 class Machine:
-    """Seconds that one party and the dealer need, as `moiety calibrate` measures them.
+    """Seconds for one of each kind of work, as `moiety calibrate` measures them.
 
-    For a byte online and a dealt byte; for a multiply-add, a hash, a wave, a table's entry; for
-    each step, and for each round beside what the network takes.
+    A round counts beside what the network takes for it.
     """
 
-    online: float = 1.2e-9
-    dealt: float = 1.0e-9
-    product: float = 1.6e-10
-    hash: float = 2.6e-8
-    wave: float = 5e-8
-    entry: float = 1e-9
-    step: float = 1e-5
-    round: float = 5e-5
+    product: float = 7.8e-11
+    hash: float = 2.1e-8
+    wave: float = 6e-8
+    entry: float = 0.0
+    online: float = 2.8e-9
+    dealt: float = 2.8e-9
+    step: float = 3.2e-5
+    round: float = 1.2e-4
 
     def __post_init__(self) -> None:
         wrong = [one.name for one in fields(self) if not 0 <= getattr(self, one.name) < math.inf]
@@ -55,9 +54,9 @@ class Machine:
             )
 
     def seconds(self, work: Work) -> float:
-        """The time of what kernels do."""
-        rates = (self.product, self.hash, self.wave, self.entry)
-        return math.fsum(rate * one for rate, one in zip(rates, astuple(work), strict=True))
+        """The time of all of it."""
+        pairs = zip(astuple(self), astuple(work), strict=True)
+        return math.fsum(rate * count for rate, count in pairs)
 
 
 NETWORKS = {

@@ -44,7 +44,7 @@ def summary(explanation: Explanation) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the unit that fits."""
-    for limit, factor, name in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+    for limit, factor, name in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
         if seconds < limit:
             return f"{seconds * factor:.3g} {name}"
     return f"{seconds:.3g} s"

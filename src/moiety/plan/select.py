@@ -14,10 +14,10 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from moiety.errors import InternalError
-from moiety.lang.cost import Cost
+from moiety.lang.cost import Cost, Work
 from moiety.lang.program import Program, Step
 from moiety.plan.candidates import Candidate, candidates
-from moiety.plan.network import Machine, Setting
+from moiety.plan.network import Setting
 
 MICRO = 1e6
 LINKS = ((0, 1), (1, 0))
@@ -57,22 +57,21 @@ class Priced(Generic[T]):
 
 
 def estimate(cost: Cost, work: float, setting: Setting) -> Estimate:
-    """The predicted time of a whole plan: dealing, then its rounds."""
+    """The predicted time of a whole plan: dealing, which is one message, then its rounds."""
     network, busier = setting.network, max(cost.link(*link) for link in LINKS)
     return Estimate(
         (network.latency + setting.machine.round) * len(cost.rounds),
         busier / network.bandwidth,
-        cost.dealt / network.bandwidth,
+        (network.latency if cost.dealt else 0.0) + cost.dealt / network.bandwidth,
         work,
     )
 
 
-def work(candidate: Candidate, step: Step, machine: Machine) -> float:
-    """Seconds that one step takes beside the network, its dealing included."""
+def work(candidate: Candidate, step: Step) -> Work:
+    """What one step takes beside the network and its rounds, its dealing included."""
     online = max(candidate.cost.sent(party) for party in (0, 1))
-    dealt = machine.dealt * candidate.cost.dealt
-    kernels = machine.seconds(candidate.way.effort(candidate.types, step.parameters))
-    return machine.step + machine.online * online + dealt + kernels
+    kernels = candidate.way.effort(candidate.types, step.parameters)
+    return kernels + Work(online=online, dealt=candidate.cost.dealt, step=1)
 
 
 def select(program: Program, setting: Setting) -> dict[int, Candidate]:
@@ -84,7 +83,8 @@ def select(program: Program, setting: Setting) -> dict[int, Candidate]:
 def priced(program: Program, step: Step, setting: Setting) -> list[Priced[Candidate]]:
     """The candidates of a step that no other beats in every respect."""
     found = candidates(program, step, setting.profile, setting.forces)
-    return worthy([Priced(one, one.cost, work(one, step, setting.machine)) for one in found])
+    seconds = setting.machine.seconds
+    return worthy([Priced(one, one.cost, seconds(work(one, step))) for one in found])
 
 
 def worthy(found: Sequence[Priced[T]]) -> list[Priced[T]]:
