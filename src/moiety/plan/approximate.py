@@ -63,7 +63,12 @@ def approximate(
     else:
         chosen = {index: plans[0][0].choice for index, (plans, _) in found.items()}
     records = (
-        _record(step, goals[index], chosen[index], found[index], setting)
+        Approximated(
+            step.line,
+            f"{step.parameters['function']} of {program.types(step)[0].span}",
+            goals[index].error,
+            *_rivals(found[index], chosen[index], setting),
+        )
         for index, step in asked.items()
     )
     return _expanded(program, goals, chosen), tuple(records)
@@ -205,7 +210,10 @@ def _expanded(program: Program, goals: Mapping[int, Goal], chosen: Mapping[int, 
     return Rewrite(program).run(visit)
 
 
-def _record(step: Step, goal: Goal, chosen: Tried, found: Found, setting: Setting) -> Approximated:
+def _rivals(
+    found: Found, chosen: Tried, setting: Setting
+) -> tuple[Rival, tuple[Rival, ...], tuple[Refused, ...]]:
+    """What was chosen, what else keeps the goal, and what does not."""
     plans, refused = found
     rivals = {
         each[0].choice.expansion.name: min(
@@ -214,7 +222,7 @@ def _record(step: Step, goal: Goal, chosen: Tried, found: Found, setting: Settin
         for each in plans
     }
     own = rivals.pop(chosen.expansion.name)
-    return Approximated(step.line, step.call(), goal.error, own, tuple(rivals.values()), refused)
+    return own, tuple(rivals.values()), refused
 
 
 def _rival(one: Priced[Tried], setting: Setting) -> Rival:

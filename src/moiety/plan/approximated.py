@@ -28,7 +28,7 @@ class Approximated:
     """One step: what was asked, within which error, what was chosen, what was not and why."""
 
     line: str
-    call: str
+    asked: str
     budget: float
     chosen: Rival
     rejected: tuple[Rival, ...]

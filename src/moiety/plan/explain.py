@@ -57,7 +57,7 @@ class Replaced:
     """An approximated step: its budget, the expansion that it got, and those that it did not."""
 
     source: str
-    call: str
+    asked: str
     budget: float
     option: Option
     rejected: tuple[Option, ...]
@@ -205,10 +205,8 @@ def _option(plan: Plan, step: Planned, one: Candidate) -> Option:
 
 
 def _replaced(record: Approximated) -> Replaced:
-    options = map(_expansion, (record.chosen, *record.rejected))
-    chosen, *others = options
-    call, refused = record.call, record.refused
-    return Replaced(record.line, call, record.budget, chosen, tuple(others), refused)
+    chosen, *others = map(_expansion, (record.chosen, *record.rejected))
+    return Replaced(record.line, record.asked, record.budget, chosen, tuple(others), record.refused)
 
 
 def _expansion(rival: Rival) -> Option:

@@ -1,5 +1,6 @@
 """An explanation as text for a terminal and as HTML for a notebook."""
 
+import re
 from html import escape
 
 from moiety.plan.explain import Explanation, Line, Option, Part, Replaced
@@ -9,7 +10,8 @@ def text(explanation: Explanation) -> str:
     """A page of text."""
     head = [
         f"{explanation.title} on {explanation.network}",
-        f"plan {explanation.hash[:16]}, {summary(explanation)}",
+        f"plan {explanation.hash[:16]}: {_traffic(explanation)}",
+        _times(explanation),
         "",
     ]
     replaced = [part for one in explanation.replaced for part in _replaced(one)]
@@ -28,18 +30,26 @@ def text(explanation: Explanation) -> str:
 
 def summary(explanation: Explanation) -> str:
     """Rounds, bytes, predicted and measured time, in one line."""
+    return f"{_traffic(explanation)}; {_times(explanation)}"
+
+
+def _traffic(explanation: Explanation) -> str:
     sent = sum(part.sent for part in explanation.parts)
     received = sum(part.received for part in explanation.parts)
+    return (
+        f"{counted(explanation.rounds)}, 0→1 {sent:,} B, 1→0 {received:,} B, "
+        f"dealt {explanation.dealt:,} B"
+    )
+
+
+def _times(explanation: Explanation) -> str:
     times = explanation.seconds
     shown = ", ".join(
         f"{name} {duration(times[name])}" for name in ("rounds", "bytes", "dealing", "work")
     )
     measured = explanation.measured_seconds
     after = f"; measured {duration(measured)}" if measured is not None else ""
-    return (
-        f"{explanation.rounds} rounds, 0→1 {sent:,} B, 1→0 {received:,} B, "
-        f"dealt {explanation.dealt:,} B, about {duration(times['total'])} ({shown}){after}"
-    )
+    return f"about {duration(times['total'])} ({shown}){after}"
 
 
 def duration(seconds: float) -> str:
@@ -63,21 +73,35 @@ def _told(line: Line) -> bool:
 
 
 def _step(line: Line) -> list[str]:
-    rounds = f"rounds {line.begins + 1}–{line.ends}" if line.option.rounds else "no round"
     own = [
-        f"%{line.index} = {line.call}    {line.source}",
+        f"%{line.index} = {_brief(line.call)}    {line.source}",
         f"    {line.type}",
-        f"    {line.width}; {error(line)}; {rounds}",
+        f"    {line.width}; {error(line)}; {_when(line)}",
         f"    → {_option(line.option)}",
     ]
     return own + [f"      not {_option(one)}" for one in line.rejected]
 
 
+def _brief(call: str) -> str:
+    """A call with the beginnings of hashes."""
+    return re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}", r"\1…", call)
+
+
+def _when(line: Line) -> str:
+    if line.option.rounds < 2:
+        return f"round {line.ends}" if line.option.rounds else "no round"
+    return f"rounds {line.begins + 1}–{line.ends}"
+
+
+def counted(rounds: int) -> str:
+    """So many rounds, as text."""
+    return f"{rounds} round" if rounds == 1 else f"{rounds} rounds"
+
+
 def _replaced(one: Replaced) -> list[str]:
     refused = (f"      not {each.name}: {each.why}" for each in one.refused)
     return [
-        f"{one.call}    {one.source}",
-        f"    error ≤ {one.budget:.3g} accepted",
+        f"{one.asked}, error ≤ {one.budget:.3g} accepted    {one.source}",
         f"    → {_option(one.option)}",
         *(f"      not {_option(each)}" for each in one.rejected),
         *refused,
@@ -87,7 +111,7 @@ def _replaced(one: Replaced) -> list[str]:
 def _option(one: Option) -> str:
     stated = "" if one.error is None else f"error ≤ {one.error:.3g}, "
     return (
-        f"{one.way}: {stated}{one.rounds} rounds, {one.sent:,} B and {one.received:,} B, "
+        f"{one.way}: {stated}{counted(one.rounds)}, {one.sent:,} B and {one.received:,} B, "
         f"dealt {one.dealt:,} B, {duration(one.seconds)}"
     )
 
@@ -96,9 +120,8 @@ def _level(at: int, part: Part) -> str:
     steps = " ".join(f"%{index}" for index in part.steps) or "local steps"
     took = part.measured
     measured = f" = measured, {duration(took.seconds)}" if took else ""
-    return (
-        f"  {at}: {part.rounds} rounds, {part.sent:,} B and {part.received:,} B{measured}: {steps}"
-    )
+    sent = f"{part.sent:,} B and {part.received:,} B"
+    return f"  {at}: {counted(part.rounds)}, {sent}{measured}: {steps}"
 
 
 def html(explanation: Explanation) -> str:
@@ -120,14 +143,14 @@ def html(explanation: Explanation) -> str:
 
 def _row(line: Line) -> str:
     rejected = "; ".join(map(_option, line.rejected))
-    step = f"%{line.index} {line.call} {line.source}"
+    step = f"%{line.index} {_brief(line.call)} {line.source}"
     return _cells(step, line.option, line.width, error(line), rejected)
 
 
 def _replaced_row(one: Replaced) -> str:
     others = [*map(_option, one.rejected), *(f"{each.name}: {each.why}" for each in one.refused)]
     stated = f"error ≤ {one.option.error:.3g} of {one.budget:.3g}"
-    return _cells(f"{one.call} {one.source}", one.option, "", stated, "; ".join(others))
+    return _cells(f"{one.asked} {one.source}", one.option, "", stated, "; ".join(others))
 
 
 def _cells(step: str, one: Option, width: str, stated: str, rejected: str) -> str:
