@@ -1,4 +1,4 @@
-"""Pass 4. Where fraction bits are cut off: once per sum, and not before a comparison.
+"""Pass 5. Where fraction bits are cut off: once per sum, and not before a comparison.
 
 It is done exactly before a reveal, and in the cheap way where nobody is shown the result.
 

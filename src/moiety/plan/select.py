@@ -1,4 +1,4 @@
-"""Pass 6. Which way each step takes: the plan of least predicted time on a network.
+"""Pass 7. Which way each step takes: the plan of least predicted time on a network.
 
 time = rounds · (latency and overhead) + bytes / bandwidth (the busier direction, and what is dealt)
 + work. Rounds are those of the longest chain, so a step off that chain may take more of them for
