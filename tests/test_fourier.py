@@ -86,6 +86,18 @@ def test_curves_on_shares_keep_the_stated_error(name):
         assert worst > stated / 20, "the bound says nothing"
 
 
+@pytest.mark.parametrize("fraction", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize(("name", "exact"), [("erf", SHARP), ("sigmoid", logistic)])
+def test_few_fraction_bits_leave_no_word_between_the_reach_and_the_limits(name, exact, fraction):
+    most = 30 << fraction
+    x = np.arange(-most, most + 1, dtype=np.int64).view(np.uint64)
+    type = words(x.shape, SHARED, (-most, most), fraction)
+    stated = sines_error(type, name, 5, 32, clamped=True)
+    for plan in by_way(lambda x: {"y": curve(name, clamped=True, terms=5)(x)}, x=type):
+        found, _ = measured(plan, "y", x=x)
+        assert np.abs(found - exact(np.ldexp(x.view(np.int64), -fraction))).max() <= stated
+
+
 def test_the_limits_are_reached_far_out():
     x = np.array([-(2**61), -(2**40), 2**40, 2**61], np.int64).view(np.uint64)
     type = words((4,), SHARED, (-(2**61), 2**61), 18)

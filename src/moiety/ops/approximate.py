@@ -56,15 +56,15 @@ def steepest(x: Type, function: str) -> float:
 
 def _span(x: Type, function: str, fraction: int) -> tuple[float, float]:
     """The least and the largest result, in units of the word."""
-    found = [math.ldexp(end, fraction) for end in FUNCTIONS[function].ends(*ends(x))]
-    if not max(map(abs, found)) < 2.0**MOST:
+    least, most = FUNCTIONS[function].ends(*ends(x))
+    if not max(abs(least), abs(most)) < 2.0 ** (MOST - fraction):
         lo, hi = ends(x)
         raise UsageError(
             f"{FUNCTIONS[function].word} of values in [{lo:g}, {hi:g}] does not fit with "
             f"{fraction} fraction bits",
             hint="clip the argument, or use fewer fraction bits",
         )
-    return found[0], found[1]
+    return math.ldexp(least, fraction), math.ldexp(most, fraction)
 
 
 def _type(x: Type, *, function: str, argument: int, fraction: int, error: float) -> Type:

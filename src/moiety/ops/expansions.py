@@ -83,6 +83,8 @@ def _sines(terms: int, *, clamped: bool) -> Expansion:
     def least(x: Type, goal: Goal) -> float:
         if not clamped and max(map(abs, ends(x))) > PROVEN:
             raise UsageError(f"an argument beyond {PROVEN} needs a clamp")
+        if goal.fraction > FINEST:
+            raise UsageError(f"sums of sines have at most {FINEST} fraction bits")
         return sines_error(x, goal.function, terms, FINEST, clamped=clamped)
 
     def build(x: Any, goal: Goal) -> Estimate:

@@ -120,7 +120,7 @@ class Polynomials:
 
 def polynomials(x: Any, function: str, fraction: int, bits: int, degree: int) -> Estimate:
     """The polynomial of this degree for x's interval."""
-    spacing = Spacing.of(x.type, bits)
+    spacing = _wide(x.type, bits)
     found = _polynomials(function, spacing, x.type.fraction, degree)
     index, rest = spacing.place(x)
     fine = min(spacing.shift, FINE)
@@ -137,8 +137,16 @@ def polynomials(x: Any, function: str, fraction: int, bits: int, degree: int) ->
 
 def polynomials_error(x: Type, function: str, fraction: int, bits: int, degree: int) -> float:
     """What `polynomials` would state."""
-    found = _polynomials(function, Spacing.of(x, bits), x.fraction, degree)
+    found = _polynomials(function, _wide(x, bits), x.fraction, degree)
     return found.error + math.ldexp(1.0, -fraction)
+
+
+def _wide(x: Type, bits: int) -> Spacing:
+    """Intervals of more than one word each: for fewer words, entries are all that is needed."""
+    spacing = Spacing.of(x, bits)
+    if spacing.exact:
+        raise UsageError(f"2^{bits} intervals of {x}, which has no more words")
+    return spacing
 
 
 @lru_cache(maxsize=256)

@@ -56,8 +56,8 @@ class Recipe:
 
     @property
     def shifts(self) -> Array:
-        """The ends of the reach, as words."""
-        return np.array([-self.cut, self.cut], np.int64).view(np.uint64)
+        """Where the limits end and begin: at the reach, and not before it, they hold."""
+        return np.array([1 - self.cut, self.cut], np.int64).view(np.uint64)
 
     @property
     def lines(self) -> Lines:
@@ -108,7 +108,7 @@ def _plan(x: Type, form: Form, found: Fit, sixteenths: int, error: float) -> Rec
     limits = [
         math.ldexp(curve.centre + side, form.fraction) for side in (-curve.limit, curve.limit)
     ]
-    cut = (sixteenths << form.argument) // 16
+    cut = -(-(sixteenths << form.argument) // 16)
     return Recipe(found, waves, scale, cut, (int(limits[0]), int(limits[1])), error)
 
 

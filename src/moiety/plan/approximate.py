@@ -130,7 +130,8 @@ def _least(x: Type, goal: Goal, group: Family) -> tuple[Tried | None, list[Refus
             if error <= goal.error:
                 error = built(one, x, goal)[1]
         except UsageError as reason:
-            return None, [Refused(one.name, str(reason))]
+            refused = [Refused(one.name, str(reason))]
+            continue
         if error <= goal.error:
             return Tried(one, error), refused
         refused = [Refused(one.name, f"errs by {error:.2g}")]
