@@ -16,6 +16,8 @@ import typer
 from moiety import errors
 from moiety.cli.main import app
 from moiety.ops import Entry, table
+from moiety.ops.expansions import Family, families
+from moiety.ops.functions import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -38,6 +40,15 @@ has several lines.
 
 Operands that are public, or all in the clear at one party, cost nothing: their holder computes.
 The dealt bytes of a truncation depend on its shift, too; the lines show several.
+"""
+_APPROXIMATED = """
+## Approximated functions
+
+Where its argument is shared, a function is replaced by one of its expansions when a plan is made:
+the one with which the whole plan is fastest, among those that keep the accepted error. Where one
+party holds the argument, it computes the function itself. *Error*: what is accepted where nothing
+is said, in the units of the result; `Target(error=…)` and `--error` say something.
+
 """
 _CLI = """\
 # The command line
@@ -83,7 +94,22 @@ def operators() -> str:
     for name in dict.fromkeys(entry.primitive for entry in entries if entry.rounds):
         ways = [entry for entry in entries if entry.primitive == name and entry.rounds]
         text += f"\n## `{name}`\n\n{ways[0].meaning}\n\n{_ways(ways)}"
-    return text
+    return text + _APPROXIMATED + _rows(("function", "error", "expansions"), _expansions())
+
+
+def _expansions() -> list[tuple[str, ...]]:
+    """Each approximated function, what is accepted of it, and its families of expansions."""
+    rows = []
+    for name, function in FUNCTIONS.items():
+        error = f"{function.tolerance:g}" if function.tolerance else "2⁻¹⁸ of the largest, 4 units"
+        shown = (_family(group) for group in families(name))
+        rows.append((f"`{name}`", error, "; ".join(shown)))
+    return rows
+
+
+def _family(group: Family) -> str:
+    """The coarsest and the finest of a family."""
+    return group[0].name if len(group) == 1 else f"{group[0].name} to {group[-1].name}"
 
 
 def _ways(entries: list[Entry]) -> str:

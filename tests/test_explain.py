@@ -1,6 +1,7 @@
 """Explanations and rehearsals: nothing that costs is left out, and measured equals predicted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ from typer.testing import CliRunner
 
 import moiety
 import moiety.array as xp
-from moiety import From, Kept, Results, To
+from moiety import From, Kept, Results, Shared, To
+from moiety.cli import console
 from moiety.cli.main import app
 from moiety.errors import InternalError, UsageError
+from moiety.function.function import Page
 from moiety.plan.explain import Measured, Took
+from moiety.plan.pipeline import Target
 from moiety.run.rehearsal import rehearse
 
 SOURCE = """
@@ -160,7 +164,36 @@ def test_mistakes_are_told_in_a_sentence(folder, name):
     assert isinstance(done.exception, UsageError) and match in str(done.exception)
 
 
-def test_a_profile_that_is_not_there_is_refused(folder):
+@pytest.mark.parametrize(("profile", "match"), [("three", "does not exist yet"), ("3", "no prof")])
+def test_a_profile_that_is_not_there_is_refused(folder, profile, match):
     arguments = [f"--arg={name}={folder}/{name}.npy" for name in DATA]
-    done = cli("try", f"{folder}/lending.py:score", *arguments, "--profile", "three")
-    assert isinstance(done.exception, UsageError)
+    done = cli("try", f"{folder}/lending.py:score", *arguments, "--profile", profile)
+    assert isinstance(done.exception, UsageError) and match in str(done.exception)
+
+
+@moiety.secure
+def odds(x: Shared(low=-30, high=30), y: From("bank", low=0, high=1)) -> To("bank"):
+    return xp.sigmoid(x) + y
+
+
+def test_an_approximated_step_shows_what_was_chosen_and_what_was_not():
+    page = odds.compile({"x": (50,), "y": (50,)}, target=Target(network="wan")).explain()
+    (one,) = page.data.replaced
+    assert one.source.startswith("test_explain.py:") and one.asked.startswith("sigmoid of values")
+    assert one.option.error <= one.budget == 1e-3
+    assert all(each.error <= 1e-3 and each.rounds for each in one.rejected)
+    assert "errs by" in next(each.why for each in one.refused if "5 sines" in each.name)
+    told, shown = str(page), page._repr_html_()
+    for name in (one.option.way, one.rejected[0].way, one.refused[0].name):
+        assert name in told and name in shown
+    assert max(map(len, told.splitlines())) <= 160
+
+
+def test_texts_of_others_are_shown_as_text(compiled):
+    """A file may have any name, and a way any sign."""
+    data = compiled.explain().data
+    hostile = "<script>alert(1)</script>\x1b[31m"
+    line = replace(data.lines[0], source=hostile, option=replace(data.lines[0].option, way=hostile))
+    page = Page(replace(data, title=hostile, lines=(line, *data.lines[1:])))
+    assert "<script" not in page._repr_html_() and "&lt;script&gt;" in page._repr_html_()
+    assert "\x1b" not in console.printable(str(page))

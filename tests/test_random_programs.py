@@ -31,6 +31,8 @@ UNARY = [
     lambda v: xp.exp(xp.clip(v, -2, 1)),
     lambda v: xp.sqrt(xp.abs(v)),
     lambda v: 1 / (v * v + 0.5),
+    lambda v: xp.tanh(v) * xp.log(xp.abs(v) + 0.25),
+    lambda v: xp.erf(v) + xp.rsqrt(v * v + 1),
 ]
 BINARY = [
     lambda v, w: v + w,
@@ -50,12 +52,12 @@ def recipes(draw):
         kind = draw(st.sampled_from("ub"))
         pool = UNARY if kind == "u" else BINARY
         chosen = draw(st.integers(0, len(pool) - 1))
-        steps.append((kind, chosen, *(draw(st.integers(0, 2 + at)) for _ in range(2))))
+        steps.append((kind, chosen, *(draw(st.integers(0, 3 + at)) for _ in range(2))))
     return steps
 
 
 def follow(recipe, x, y, z):
-    values = [x, y, z]
+    values = [x, y, z, x + y + z]
     for kind, chosen, first, second in recipe:
         if kind == "u":
             values.append(UNARY[chosen](values[first]))

@@ -206,6 +206,7 @@ def test_shapes_are_needed_and_names_checked():
 CURVES = {
     "sigmoid": [(-1, 1), (-6, 6), (-1000, 1000)],
     "tanh": [(-1, 1), (-50, 50)],
+    "erf": [(-1, 1), (-9, 9)],
     "exp": [(-1, 1), (-30, 3), (18, 20)],
     "log": [(0.5, 1), (0.001, 100)],
     "sqrt": [(0, 1), (0.25, 1000)],
@@ -218,19 +219,26 @@ CASES = [(name, *bounds) for name, spans in CURVES.items() for bounds in spans]
 @pytest.mark.parametrize(("name", "low", "high"), CASES)
 @pytest.mark.parametrize("coins", [False, True])
 def test_approximated_functions_keep_their_stated_error(name, low, high, coins):
-    def body(x: From("a", low=low, high=high)) -> Results(y=To("b", coins=coins), kept=Kept()):
-        return {"y": getattr(xp, name)(x), "kept": getattr(xp, name)(x) - 1}
+    def body(x: Shared(low=low, high=high), own: From("a", low=low, high=high)) -> Results(
+        y=To("b", coins=coins), kept=Kept(), own=To("b", coins=coins)
+    ):
+        function = getattr(xp, name)
+        return {"y": function(x), "kept": function(x) - 1, "own": function(own)}
 
-    compiled = moiety.secure(body).compile({"x": (101,)})
-    outcome = rehearse(compiled, {"x": np.linspace(low, high, 101)})
+    compiled = moiety.secure(body).compile({"x": (101,), "own": (101,)})
+    data = dict.fromkeys(("x", "own"), np.linspace(low, high, 101))
+    outcome = rehearse(compiled, data)
     for one in outcome.results:
         assert one.from_real <= one.bound
-    assert compiled.explain(outcome.measured).data.rounds > 0
+    assert compiled.explain(outcome.measured).data.rounds > 1
+    told = {one.name: one.bound for one in outcome.results}
+    assert told["own"] < told["y"], "whoever holds the argument computes without approximation"
 
 
 STEEP = {
     "sigmoid": (-4, 4),
     "tanh": (-1, 1),
+    "erf": (-3, 5),
     "exp": (-2, 1),
     "log": (0.5, 2),
     "sqrt": (0.25, 4),
@@ -243,10 +251,11 @@ STEEP = {
 def test_approximated_functions_have_derivatives(name):
     low, high = STEEP[name]
 
-    def body(x: From("a", low=low, high=high)) -> Kept():
+    def body(x: Shared(low=low, high=high)) -> Kept():
         return xp.grad(lambda x: xp.sum(getattr(xp, name)(x) * 2))(x)
 
     compiled = moiety.secure(body).compile({"x": (20,)})
+    assert compiled.plan.cost.rounds
     x, step = np.linspace(low + 0.01, high - 0.01, 20), 1e-6
     (outcome,) = rehearse(compiled, {"x": x}).results
     slope = (reals.FUNCTIONS[name](x + step) - reals.FUNCTIONS[name](x - step)) / step
@@ -282,9 +291,9 @@ IMPOSSIBLE = {
 def test_what_cannot_be_right_is_refused_with_line_and_remedy(name):
     function, low, high = IMPOSSIBLE[name]
 
-    def body(x: From("a", low=low, high=high)) -> To("b"):
-        return function(x)
+    def body(x: Shared(low=low, high=high), own: From("a", low=0, high=1)) -> To("b"):
+        return function(x) + own
 
     with pytest.raises(UsageError) as caught:
-        moiety.secure(body).compile({"x": (4,)})
+        moiety.secure(body).compile({"x": (4,), "own": (4,)})
     assert caught.value.hint and str(caught.value).startswith("test_secure.py:")

@@ -223,7 +223,9 @@ def test_a_supply_gives_what_its_bill_says_once():
 
 def test_the_table_prices_with_the_same_formulas():
     entries = ops.table()
-    assert {entry.primitive for entry in entries} == set(REGISTRY)
+    planned_away = {"approximated"}
+    assert {entry.primitive for entry in entries} == set(REGISTRY) - planned_away
+    assert all(not REGISTRY[name].ways for name in planned_away)
     sent = next(e for e in entries if e.primitive == "mask")
     assert (sent.sent, sent.dealt) == ("0→1 8·k·m", "")
     times = next(e for e in entries if e.primitive == "masked_matmul")

@@ -5,6 +5,7 @@ NumPy's: so a function written with them also runs in the clear, in float64.
 """
 
 from moiety.array.approximate import (
+    erf,
     exp,
     log,
     reciprocal,
@@ -83,6 +84,7 @@ __all__ = [
     "cumulative_sum",
     "divide",
     "equal",
+    "erf",
     "exp",
     "expand_dims",
     "flip",

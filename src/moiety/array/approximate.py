@@ -1,32 +1,23 @@
-"""Functions that are approximated where an argument provably lies, each with a stated error."""
+"""Functions that are approximated where an argument provably lies, each within a stated error.
+
+How is left to the plan: a traced program holds one step for each, see `ops.approximate`.
+"""
 
 from collections.abc import Callable
 
-from moiety import ops
 from moiety.array.dispatch import function
 from moiety.array.number import Array, Number, numbers, raised, rescaled, tracing
-from moiety.errors import UsageError
-from moiety.lang.primitive import REGISTRY
-from moiety.lang.trace import Value
-from moiety.lang.types import WORD_BITS
-from moiety.ops import reals
-
-
-def _approximation(name: str) -> Callable[..., Value]:
-    """The approximation of this name: a function of values in a family of operators."""
-    found = (getattr(family, name, None) for family in ops.FAMILIES)
-    way = next((one for one in found if one is not None), None)
-    if way is None:
-        raise UsageError(f"there is no approximation of {name}")
-    chosen: Callable[..., Value] = way
-    return chosen
+from moiety.errors import InternalError
+from moiety.ops import expansions, reals
 
 
 def _declared(name: str) -> Callable[..., Array]:
     def traced(x: Array) -> Array:
         builder, (a,) = tracing(x), numbers(x)
-        fraction = builder.fraction if builder else 0
-        return wide(_approximation(name)(raised(a, fraction).value), fraction)
+        if builder is None:
+            raise InternalError("an array without a program")
+        argument = raised(a, 1 if name == "tanh" else 0).value
+        return Array(expansions.approximation(argument, name, builder.fraction, builder.error))
 
     traced.__name__ = name
     traced.__doc__ = f"The function {name} of each element, within the error that its step states."
@@ -36,17 +27,10 @@ def _declared(name: str) -> Callable[..., Array]:
 def quotient(x: Number, y: Array) -> Array:
     """The quotient by a secret whose bounds exclude 0."""
     builder, (a, b) = tracing(y), numbers(x, y)
-    fraction = builder.fraction if builder else 0
-    operands = (raised(one, fraction).value for one in (a, b))
-    return wide(_approximation("divide")(*operands), fraction)
-
-
-def wide(value: Value, fraction: int) -> Array:
-    """The value with shares mod 2^64 and the program's fraction bits."""
-    if value.type.ring == WORD_BITS:
-        return rescaled(Array(value))
-    excess = max(value.type.fraction - fraction, 0)
-    return Array(REGISTRY["widen"](value, shift=excess))
+    if builder is None:
+        raise InternalError("an array without a program")
+    found = expansions.quotient(a.value, b.value, builder.fraction, builder.error)
+    return rescaled(Array(found))
 
 
 exp = _declared("exp")
@@ -56,3 +40,4 @@ rsqrt = _declared("rsqrt")
 reciprocal = _declared("reciprocal")
 tanh = _declared("tanh")
 sigmoid = _declared("sigmoid")
+erf = _declared("erf")

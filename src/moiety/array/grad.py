@@ -4,12 +4,12 @@ Truncations count as what they are on real numbers, nothing; comparisons have no
 choice passes the gradient to the side that it chose.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from moiety.array.approximate import wide
-from moiety.array.elementwise import multiply, square, where
+from moiety.array.elementwise import clip, multiply, square, where
 from moiety.array.number import Array, Tracing, lift, tracing
 from moiety.array.operators import FUNCTIONS
 from moiety.array.reduce import matmul
@@ -99,8 +99,8 @@ def _backward(
             continue
         gradient = reached.pop(index)
         operands = [Array(Value(builder, i)) for i in node.operands]
-        if node.primitive.name == "stands_for":
-            operands[0] = Array(Value(builder, index))
+        if node.primitive.name == "approximated":
+            operands.append(Array(Value(builder, index)))
         made = _rule(node)(node, operands, gradient)
         for operand, part in zip(node.operands, made, strict=True):
             if part is not None and (operand in moving or operand in sought):
@@ -224,11 +224,16 @@ def _take(step: Step, operands: list[Array], g: Array) -> Gradients:
     return [permute_dims(reshape(summed, (size, *first.shape[1:])), back)]
 
 
-def _stands_for(step: Step, operands: list[Array], g: Array) -> Gradients:
-    approximation, argument = operands
-    builder = tracing(g)
-    result = wide(approximation.value, builder.fraction if builder else 0)
-    return [None, g * _SLOPES[step.parameters["function"]](result, argument)]
+def _approximated(step: Step, operands: list[Array], g: Array) -> Gradients:
+    argument, result = operands
+    return [g * _SLOPES[step.parameters["function"]](result, argument)]
+
+
+def _bell(a: Array) -> Array:
+    """The slope 2/√π · exp(-a²) of erf; beyond 4 it is less than 2e-7."""
+    near = clip(a, -4.0, 4.0) if max(map(abs, a.bounds)) > 4.0 else a
+    slope: Array = 2 / math.sqrt(math.pi) * FUNCTIONS["exp"](-square(near))
+    return slope
 
 
 _SLOPES: dict[str, Callable[[Array, Array], Array]] = {
@@ -239,6 +244,7 @@ _SLOPES: dict[str, Callable[[Array, Array], Array]] = {
     "reciprocal": lambda r, a: -square(r),
     "tanh": lambda r, a: 1 - square(r),
     "sigmoid": lambda r, a: r - square(r),
+    "erf": lambda r, a: _bell(a),
 }
 _FLAT = frozenset(("bit_to_word", "one_hot"))
 _RULES: dict[str, Callable[[Step, list[Array], Array], Gradients]] = {
@@ -254,5 +260,5 @@ _RULES: dict[str, Callable[[Step, list[Array], Array], Gradients]] = {
     "transpose": _transpose,
     "concat": _concat,
     "take": _take,
-    "stands_for": _stands_for,
+    "approximated": _approximated,
 }

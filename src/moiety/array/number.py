@@ -27,11 +27,14 @@ MOST_FRACTION = 40
 
 
 class Tracing(Trace):
-    """A program under construction, whose real numbers have `fraction` fraction bits."""
+    """A program under construction, whose real numbers have `fraction` fraction bits.
 
-    def __init__(self, fraction: int) -> None:
+    Each approximation keeps `error`, in real units, or without one its own, see `expansions`.
+    """
+
+    def __init__(self, fraction: int, error: float | None = None) -> None:
         super().__init__()
-        self.fraction = fraction
+        self.fraction, self.error = fraction, error
 
 
 @dataclass(frozen=True, eq=False, repr=False)

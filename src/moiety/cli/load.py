@@ -1,20 +1,113 @@
-"""A secure function from FILE.py:function, and its arguments from the command line."""
+"""A secure function from FILE.py:function, and what it is compiled for, from the command line."""
 
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import UsageError
-from moiety.function.function import Function
+from moiety.function.function import FRACTION, Compiled, Function
+from moiety.message import decode, encode
+from moiety.plan.calibration import LARGEST, Calibration
+from moiety.plan.pipeline import Target
+
+FIELDS = {
+    "arguments": list[str],
+    "calibration": str,
+    "error": float | None,
+    "force": list[str],
+    "fraction": int,
+    "network": str,
+    "place": str,
+    "shapes": list[str],
+    "skip": list[str],
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A secure function, its shapes or arguments, and the target of its plan.
+
+    `calibration` is a text; without a `network` its own is taken, and without both the lan.
+    """
+
+    place: str
+    shapes: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    fraction: int = FRACTION
+    network: str = ""
+    calibration: str = ""
+    error: float | None = None
+    force: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def target(self, clock: Callable[[], float] = float) -> Target:
+        """What its plan is made for."""
+        made = Target(
+            network=self.network or "lan",
+            skip=self.skip,
+            clock=clock,
+            error=self.error,
+            force=self.force,
+        )
+        if not self.calibration:
+            return made
+        found = Calibration.read(self.calibration)
+        network = made.network if self.network else found.network
+        return replace(made, network=network, machine=found.machine)
+
+    def given(self) -> dict[str, Any]:
+        """Shapes and arguments by name."""
+        return {**shapes(self.shapes), **arguments(self.arguments)}
+
+    def compiled(self, clock: Callable[[], float] = float) -> Compiled:
+        """The function with its plan."""
+        target = self.target(clock)
+        return function(self.place).compile(self.given(), target=target, fraction=self.fraction)
+
+    def for_a_party(self, compiled: Compiled) -> "Wanted":
+        """The same for a process that brings its inputs otherwise: their shapes suffice."""
+        inputs = compiled.plan.inputs
+        public = (one for one in self.arguments if _pair(one)[0] not in inputs)
+        known = (f"{name}={','.join(map(str, type.shape))}" for name, type in inputs.items())
+        return replace(self, shapes=tuple(known), arguments=tuple(public))
+
+    def encode(self) -> bytes:
+        """Its bytes, for another process."""
+        lists = {
+            name: list(getattr(self, name)) for name in ("arguments", "force", "shapes", "skip")
+        }
+        return encode({**vars(self), **lists})
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Wanted":
+        """Its inverse."""
+        found: dict[str, Any] = decode(data, FIELDS, 16 * LARGEST, sender="the dealer")
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in found.items()
+        }
+        return cls(**fields)
+
+
+def calibration(path: Path | None) -> str:
+    """The text of a calibration file; empty for none."""
+    if path is None:
+        return ""
+    if not path.is_file():
+        raise UsageError(f"no calibration file {path}", hint="moiety calibrate writes one")
+    if path.stat().st_size > LARGEST:
+        raise UsageError(f"{path} is too large for a calibration")
+    return path.read_text(encoding="utf-8")
 
 
 def function(place: str) -> Function:
-    """The secure function at FILE.py:name; the file is run."""
+    """The secure function at FILE.py:name; the file is run, and may import its neighbours."""
     file, _, name = place.rpartition(":")
     path = Path(file)
     if not file or not path.is_file():
@@ -22,6 +115,8 @@ def function(place: str) -> Function:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{file} is not a Python file")
+    if str(path.parent.resolve()) not in sys.path:
+        sys.path.insert(0, str(path.parent.resolve()))
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

@@ -16,14 +16,16 @@ from typer.exceptions import TyperException
 
 from moiety import __version__
 from moiety.cli import console
+from moiety.cli.arena_party import arena_party
 from moiety.cli.audit import audit
+from moiety.cli.calibrate import calibrate
 from moiety.cli.dealer import dealer
 from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
 from moiety.cli.explain import explain
 from moiety.cli.party import data, init, job, peer, run
-from moiety.cli.try_ import try_, try_party
+from moiety.cli.try_ import try_
 from moiety.errors import InternalError, MoietyError, UsageError
 
 INTERRUPTED = 130
@@ -44,7 +46,8 @@ app.add_typer(dealer, name="dealer")
 app.add_typer(audit, name="audit")
 app.command()(explain)
 app.command("try")(try_)
-app.command("try-party", hidden=True)(try_party)
+app.command()(calibrate)
+app.command(hidden=True)(arena_party)
 app.command()(doctor)
 app.add_typer(demo, name="demo")
 

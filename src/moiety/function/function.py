@@ -60,16 +60,18 @@ class Function:
 
         Public parameters are given by value.
         """
-        program = self.trace(arguments, fraction)
+        program = self.trace(arguments, fraction, target.error if target else None)
         return Compiled(self, compile(program, target), fraction, program)
 
-    def trace(self, arguments: Mapping[str, Any], fraction: int = FRACTION) -> Program:
-        """The program that the function describes, before any pass."""
+    def trace(
+        self, arguments: Mapping[str, Any], fraction: int = FRACTION, error: float | None = None
+    ) -> Program:
+        """The program that the function describes, before any pass; `error` as in `Target`."""
         named = (*self.signature.arguments, *self.signature.public)
         if set(arguments) - set(named):
             strange = sorted(set(arguments) - set(named))
             raise UsageError(f"{self.name} has no argument {', '.join(strange)}")
-        builder = Tracing(fraction)
+        builder = Tracing(fraction, error)
         given: dict[str, Any] = {}
         for name in self.signature.arguments:
             type = self._type(name, arguments.get(name), fraction)

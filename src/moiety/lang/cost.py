@@ -5,7 +5,7 @@ Sizes may be symbols: the same function that prices a step prints its formula.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import zip_longest
 from typing import Union
 
@@ -122,6 +122,29 @@ class Cost:
         common = f", {self.common} B of it to both" if self.common else ""
         messages = sizes or "no messages"
         return f"{len(self.rounds)} rounds; {messages}; dealt {self.dealt} B{common}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one party and the dealer do, by kind; a way names the kinds of its kernels.
+
+    Kernels: multiply-adds of words; hashes of blocks, in trees of seeds; sines with their cosines,
+    dealt and used; entries of dealt tables. Of every way: bytes online, dealt bytes, steps, rounds.
+    """
+
+    product: int = 0
+    hash: int = 0
+    wave: int = 0
+    entry: int = 0
+    online: int = 0
+    dealt: int = 0
+    step: int = 0
+    round: int = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        """Both."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Work(*(a + b for a, b in pairs))
 
 
 def _merged(a: Round, b: Round) -> Round:

@@ -17,7 +17,7 @@ from typing import Any, NotRequired, Protocol, TypedDict, Unpack, cast
 import numpy as np
 
 from moiety.errors import InternalError
-from moiety.lang.cost import Cost, Formula, octets
+from moiety.lang.cost import Cost, Formula, Work, octets
 from moiety.lang.types import SHARED, Private, Type, joined
 
 DEALER = "dealer"
@@ -75,7 +75,7 @@ class Terms(TypedDict):
     accepts: NotRequired[Callable[..., bool]]
     cost: NotRequired[Callable[..., Cost]]
     bill: NotRequired[Callable[..., tuple[Correlated, ...]]]
-    work: NotRequired[Callable[..., int]]
+    work: NotRequired[Callable[..., Work | int]]
     late: NotRequired[tuple[int, ...]]
     reveals: NotRequired[str]
     simulator: NotRequired[Callable[..., bytes]]
@@ -86,7 +86,7 @@ class Way:
     """One protocol for one primitive under one trust profile.
 
     `late` names operands that the body does not touch before its first round is over.
-    `work` counts multiply-adds of one party and the dealer, beyond a few for each byte sent.
+    `work` is what kernels do beyond a few operations for each byte; a number counts multiply-adds.
     `reveals` says what a party learns beyond uniform messages. `simulator(type, result, share)`
     then makes the message that the receiver gets from the result and its own share alone.
     """
@@ -98,7 +98,7 @@ class Way:
     accepts: Callable[..., bool]
     cost: Callable[..., Cost] = lambda *types, **parameters: Cost()
     bill: Callable[..., tuple[Correlated, ...]] = lambda *types, **parameters: ()
-    work: Callable[..., int] = lambda *types, **parameters: 0
+    work: Callable[..., Work | int] = lambda *types, **parameters: 0
     late: tuple[int, ...] = ()
     reveals: str = ""
     simulator: Callable[..., bytes] | None = None
@@ -107,6 +107,11 @@ class Way:
     def local(self) -> bool:
         """True when nothing is sent."""
         return not inspect.isgeneratorfunction(self.body)
+
+    def effort(self, types: tuple[Type, ...], parameters: Mapping[str, Any]) -> Work:
+        """The work of its kernels for operands of these types."""
+        found = self.work(*types, **parameters)
+        return found if isinstance(found, Work) else Work(product=found)
 
     def price(self, types: tuple[Type, ...], parameters: Mapping[str, Any]) -> Cost:
         """The exact cost, with the dealt bytes that the bill implies."""

@@ -6,8 +6,8 @@
     compare    less_than logical_and select
     lookup     equal one_hot lookup
     intervals  less_than_each piecewise_linear widen read_as proven
-    bounded    curve curve_anywhere; from them sigmoid tanh erf
-    approximate    from these exp log sqrt rsqrt reciprocal divide; spline
+    bounded    curve curve_anywhere
+    approximate    approximated: sigmoid exp log … before a plan chooses how, see `expansions`
     order      sort_rows
     convert    share bit_to_word truncate truncate_exact reveal
 

@@ -1,21 +1,23 @@
 """Bounded functions that are odd about their centre, sigmoid, tanh and erf, as sums of sines.
 
-`sigmoid(x)` and the like are functions of traced values. Below them are two primitives: one round
-where the range of x is proven to be within the reach of a fit, and one for all reals.
+Two primitives: one round where the range of x is proven to be within the reach of a fit, and one
+for all reals.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from moiety.errors import UsageError
 from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import DEALER, Array, Correlated, Operand, all_shared, example, primitive
-from moiety.lang.types import SHARED, Type, signed_bits, words
-from moiety.ops import fit, rules
+from moiety.lang.types import SHARED, Fixed, Type, signed_bits, words
+from moiety.ops import rules
+from moiety.ops.estimate import Estimate
 from moiety.ops.fit import CURVES
 from moiety.ops.intervals import read_as
-from moiety.ops.local import stands_for
-from moiety.ops.recipe import Form, Recipe, clamped, proven
+from moiety.ops.recipe import Form, Recipe, anywhere, proven
+from moiety.ops.work import keys, waves
 from moiety.protocols import comparison, dpf, fourier, piecewise
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.comparison import SignMask
@@ -59,6 +61,7 @@ curve.accuracy = _near
     name="dealt sines",
     cost=lambda x, form: Cost((both_ways(x.size * proven(x, form).waves.period),)),
     bill=lambda x, form: (WaveMask(x.size, proven(x, form).waves),),
+    work=lambda x, form: waves(x.size, form.terms),
     source="Zheng et al. (SecFormer, ACL 2024), Kei, Chow (SHAFT, NDSS 2025), with a dealer",
 )
 def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
@@ -70,7 +73,7 @@ def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
 
 def _anywhere(x: Type, *, form: Form) -> Type:
     rules.all_words(x)
-    recipe = clamped(x, form)
+    recipe = anywhere(x, form)
     if _ring(x, recipe) > x.ring:
         raise UsageError(f"{form} of {x} needs shares mod 2^{_ring(x, recipe)}")
     return recipe.type(x, form)
@@ -96,14 +99,14 @@ def curve_anywhere(x: Array, *, form: Form) -> Array:
 
 def _near_anywhere(x: Type, *, errors: Sequence[float], form: Form) -> float:
     """As `_near`."""
-    return clamped(x, form).error + CURVES[form.name].slope * errors[0]
+    return anywhere(x, form).error + CURVES[form.name].slope * errors[0]
 
 
 curve_anywhere.accuracy = _near_anywhere
 
 
 def _digit_mask(x: Type, form: Form) -> SignWaveMask:
-    recipe = clamped(x, form)
+    recipe = anywhere(x, form)
     return SignWaveMask(SignMask(x.size, _ring(x, recipe)), recipe.waves)
 
 
@@ -130,16 +133,17 @@ def _digit_bill(x: Type, form: Form) -> tuple[Correlated, ...]:
     name="dealt sines, clamped by digit tables",
     cost=_digit_cost,
     bill=_digit_bill,
+    work=lambda x, form: waves(x.size, form.terms),
     source="as `curve`; both comparisons and the phase share one mask",
 )
 def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
-    recipe, mask = clamped(x.type, form), _digit_mask(x.type, form)
+    recipe, mask = anywhere(x.type, form), _digit_mask(x.type, form)
     opened = fourier.with_signs(ctx, x.words.reshape(-1), mask, recipe.shifts)
     return (yield from _chosen(ctx, recipe, (yield from opened), x.type.shape))
 
 
 def _prefix_mask(x: Type, form: Form) -> PrefixWaveMask:
-    recipe = clamped(x, form)
+    recipe = anywhere(x, form)
     return PrefixWaveMask(PrefixMask(x.size, _ring(x, recipe)), recipe.waves)
 
 
@@ -159,11 +163,13 @@ def _prefix_bill(x: Type, form: Form) -> tuple[Correlated, ...]:
     accepts=lambda x: all_shared(x) and x.width >= dpf.LEAF,
     cost=_prefix_cost,
     bill=_prefix_bill,
-    work=lambda x, form: dpf.work(x.size, _prefix_mask(x, form).prefix.ring - 1, 2),
+    work=lambda x, form: (
+        keys(x.size, _prefix_mask(x, form).prefix.ring - 1, 2) + waves(x.size, form.terms)
+    ),
     source="as `curve`; both prefix parities and the phase share one mask",
 )
 def _(ctx: Context, x: Operand, *, form: Form) -> Protocol[Array]:
-    recipe, mask = clamped(x.type, form), _prefix_mask(x.type, form)
+    recipe, mask = anywhere(x.type, form), _prefix_mask(x.type, form)
     opened = fourier.with_prefixes(ctx, x.words.reshape(-1), mask, recipe.shifts)
     return (yield from _chosen(ctx, recipe, (yield from opened), x.type.shape))
 
@@ -178,38 +184,43 @@ def _chosen(
     return flat.reshape(shape)
 
 
-TERMS, FRACTION = 8, 32
+def sines(x: Any, name: str, terms: int, fraction: int, *, clamped: bool) -> Estimate:
+    """Sigmoid, tanh or erf of a traced x, with `fraction` fraction bits and a narrow ring.
 
-
-def sigmoid(x: Any, *, terms: int = TERMS, fraction: int = FRACTION) -> Any:
-    """1 / (1 + exp(-x)) of a traced value, with `fraction` fraction bits and a narrow ring.
-
-    One round where the range of x suits the sines, else two by DPF or more by digit tables; for all
-    reals 8 terms err by 7e-4, 12 by 2e-4. `widen(…, shift=…)` brings it back to 64-bit shares.
+    One round where the range of x suits the sines; clamped, for all reals, two by DPF or more by
+    digit tables. `widen(…, shift=…)` brings it back to 64-bit shares.
     """
-    y, error = _either(x, Form("sigmoid", terms, x.type.fraction, fraction))
-    return stands_for(y, x, function="sigmoid", error=error, slope=0.25)
+    if name == "tanh":
+        return _tanh(x, terms, fraction, clamped=clamped)
+    form = Form(name, terms, x.type.fraction, fraction)
+    value = curve_anywhere(x, form=form) if clamped else curve(x, form=form)
+    return Estimate(value, recipe_for(x.type, form, clamped=clamped).error)
 
 
-def tanh(x: Any, *, terms: int = TERMS, fraction: int = FRACTION) -> Any:
-    """The hyperbolic tangent, 2·sigmoid(2x) - 1: nothing is sent for either factor."""
-    if not x.type.fraction:
+def _tanh(x: Any, terms: int, fraction: int, *, clamped: bool) -> Estimate:
+    """2·sigmoid(2x) - 1: nothing is sent for either factor."""
+    doubled = read_as(x, fraction=halved(x.type))
+    half = sines(doubled, "sigmoid", terms, fraction + 1, clamped=clamped)
+    risen = read_as(half.value, fraction=0) - (1 << fraction)
+    return Estimate(read_as(risen, fraction=fraction), 2 * half.error)
+
+
+def halved(x: Type) -> int:
+    """The fraction bits with which the words of x stand for 2x."""
+    if not x.fraction:
         raise UsageError("tanh of an integer", hint="give it a fraction bit: multiply by 1.0")
-    doubled = read_as(x, fraction=x.type.fraction - 1)
-    y, error = _either(doubled, Form("sigmoid", terms, x.type.fraction - 1, fraction + 1))
-    risen = read_as(y, fraction=0) - (1 << fraction)
-    found = read_as(risen, fraction=fraction)
-    return stands_for(found, x, function="tanh", error=2 * error, slope=1.0)
+    return x.fraction - 1
 
 
-def erf(x: Any, *, terms: int = TERMS, fraction: int = FRACTION) -> Any:
-    """The error function; precision and cost as of `sigmoid`."""
-    return _either(x, Form("erf", terms, x.type.fraction, fraction))[0]
+def sines_error(x: Type, name: str, terms: int, fraction: int, *, clamped: bool) -> float:
+    """What `sines` would state."""
+    if name == "tanh":
+        doubled = replace(x, kind=Fixed(halved(x)))
+        return 2 * sines_error(doubled, "sigmoid", terms, fraction + 1, clamped=clamped)
+    form = Form(name, terms, x.fraction, fraction)
+    return recipe_for(x, form, clamped=clamped).error
 
 
-def _either(x: Any, form: Form) -> tuple[Any, float]:
-    """The curve, in the cheaper form that is right for the range of x, and its error."""
-    reach = fit.anywhere(form.name, form.terms)[0]
-    if x.type.magnitude << 4 <= reach << form.argument:
-        return curve(x, form=form), proven(x.type, form).error
-    return curve_anywhere(x, form=form), clamped(x.type, form).error
+def recipe_for(x: Type, form: Form, *, clamped: bool) -> Recipe:
+    """The recipe for all reals, or for those that x can be."""
+    return anywhere(x, form) if clamped else proven(x, form)

@@ -86,8 +86,8 @@ def polynomial(name: str, degree: int, fraction: int) -> Polynomial:
     """The interpolation at degree + 1 Chebyshev points, its coefficients rounded."""
     smooth = SMOOTH[name]
     with localcontext(Context(prec=DIGITS)):
-        points = _points(degree + 1)
-        exact = _solved(points, [smooth.value(u) for u in points])
+        nodes = points(degree + 1)
+        exact = _solved(nodes, [smooth.value(u) for u in nodes])
         rounded = [int((c * 2**fraction).to_integral_value()) for c in exact]
         near = [Decimal(c) / 2**fraction for c in rounded]
         return Polynomial(tuple(rounded), fraction, _bound(smooth, near))
@@ -100,7 +100,7 @@ def _bound(smooth: Smooth, coefficients: list[Decimal]) -> float:
     """
     degree = 3 * len(coefficients) + 8
     rest = smooth.far(degree + 1)
-    errors = [abs(float(_horner(coefficients, u) - smooth.value(u))) for u in _points(8 * degree)]
+    errors = [abs(float(_horner(coefficients, u) - smooth.value(u))) for u in points(8 * degree)]
     return (max(errors) + rest) / 0.98078 + rest
 
 
@@ -111,19 +111,7 @@ def _horner(coefficients: list[Decimal], u: Decimal) -> Decimal:
     return total
 
 
-def exponential(x: float) -> float:
-    """The correctly rounded exp x: libraries of C differ in the last bit."""
-    with localcontext(Context(prec=DIGITS)):
-        return float(Decimal(x).exp())
-
-
-def logarithm(x: float) -> float:
-    """The correctly rounded ln x."""
-    with localcontext(Context(prec=DIGITS)):
-        return float(Decimal(x).ln())
-
-
-def _points(count: int) -> list[Decimal]:
+def points(count: int) -> list[Decimal]:
     """The roots of the Chebyshev polynomial of this degree."""
     return [_cosine(PI * (2 * k + 1) / (2 * count)) for k in range(count)]
 

@@ -8,6 +8,7 @@ from moiety.lang.types import BIT, SHARED, Type, broadcast, signed_bits, words
 from moiety.ops import rules
 from moiety.ops.multiply import ring_of, size_of
 from moiety.ops.rules import shared_bits, signed_words
+from moiety.ops.work import keys
 from moiety.protocols import boolean, comparison, dpf
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitScale, BitTriples
@@ -45,7 +46,7 @@ def _width(x: Type, y: Type) -> int:
     return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
-def _digit_tables(digit: int, name: str) -> None:
+def _digit_tables(digit: int) -> None:
     """Declares comparison by tables of so many bits: wider ones deal more and open less."""
 
     def cost(x: Type, y: Type) -> Cost:
@@ -59,7 +60,7 @@ def _digit_tables(digit: int, name: str) -> None:
 
     @less_than.way(
         DEALER,
-        name=name,
+        name=f"dealt digit tables of {digit} bits",
         cost=cost,
         bill=bill,
         source="one-time truth tables (Ishai et al., TCC 2013), one for each digit of the mask",
@@ -70,9 +71,9 @@ def _digit_tables(digit: int, name: str) -> None:
         return sign.reshape(difference.shape)
 
 
-_digit_tables(4, "dealt digit tables")
-_digit_tables(3, "dealt digit tables of 3 bits")
-_digit_tables(6, "dealt digit tables of 6 bits")
+_digit_tables(4)
+_digit_tables(3)
+_digit_tables(6)
 
 
 def _wide(x: Type, y: Type) -> bool:
@@ -86,7 +87,7 @@ def _wide(x: Type, y: Type) -> bool:
     accepts=_wide,
     cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
     bill=lambda x, y: (PrefixMask(size_of(x, y), _width(x, y)),),
-    work=lambda x, y: dpf.work(size_of(x, y), _width(x, y) - 1),
+    work=lambda x, y: keys(size_of(x, y), _width(x, y) - 1),
     source="Storrier et al. (Grotto, CCS 2023), Gupta et al. (SIGMA, PETS 2024), §4",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:

@@ -178,7 +178,7 @@ def truncate_exact(x: Array, *, shift: int) -> Array:
     return (x.view(np.int64) >> np.int64(shift)).view(np.uint64)
 
 
-def _digit_tables(digit: int, name: str) -> None:
+def _digit_tables(digit: int) -> None:
     """Declares the exact floor by tables of so many bits: wider ones deal more and open less."""
 
     def cost(x: Type, shift: int) -> Cost:
@@ -191,7 +191,7 @@ def _digit_tables(digit: int, name: str) -> None:
 
     @truncate_exact.way(
         DEALER,
-        name=name,
+        name=f"dealt digit tables of {digit} bits",
         cost=cost,
         bill=bill,
         source="Catrina, de Hoogh (SCN 2010) in a ring, the borrow by dealt digit tables",
@@ -202,8 +202,8 @@ def _digit_tables(digit: int, name: str) -> None:
         return flat.reshape(x.words.shape)
 
 
-_digit_tables(4, "dealt digit tables")
-_digit_tables(6, "dealt digit tables of 6 bits")
+_digit_tables(4)
+_digit_tables(6)
 
 
 def _revealed(x: Type, *, to: int, coins_too: bool = False) -> Type:

@@ -1,58 +1,47 @@
-"""Sums of sines and polynomials fitted to real functions, with bounds of their error.
+"""Sums of sines fitted to real functions, with bounds of their error.
 
 A fit is part of what a program means, and parties that disagree about it would compute garbage. So
-it is computed alike on every machine: by correctly rounded decimals, sums by `math.fsum`, and
-additions, products and quotients of doubles; no function of a C library.
+it is computed alike on every machine: by additions, products and quotients of doubles, one NumPy
+operation each, in a fixed order; no function of a C library.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 
+import numpy as np
+
 from moiety.errors import UsageError
+from moiety.ops.functions import FUNCTIONS, Reals, added
 
 RIDGE = 1e-7
 """Weight of the squared amplitudes: large ones would amplify rounding."""
-DIGITS = 25
 PASSES = 30
 ROUNDING = 2.0**-16
 """What an amplitude of 1 costs in error, when fits are compared."""
-PI = Decimal("3.141592653589793238462643383279502884197169399375105820974944592307816406286")
 
 
 @dataclass(frozen=True)
 class Curve:
     """A function that is `centre` plus an odd one, which rises from -limit to limit.
 
-    `odd` is exact to `DIGITS` digits; `slope` bounds its derivative and `bend` its second one.
+    `slope` bounds its derivative and `bend` its second one.
     """
 
-    odd: Callable[[Decimal], Decimal]
+    name: str
     centre: float
     limit: float
     slope: float
     bend: float
 
-
-def _sigmoid(x: Decimal) -> Decimal:
-    return 1 / (1 + (-x).exp()) - Decimal("0.5")
-
-
-def _erf(x: Decimal) -> Decimal:
-    """Kummer's series: 2x/√π · exp(-x²) · Σ (2x²)^k / (1·3·5···(2k+1)), all terms positive."""
-    square, term, total, k = 2 * x * x, Decimal(1), Decimal(1), 0
-    while term > Decimal(10) ** -DIGITS * total:
-        k += 1
-        term *= square / (2 * k + 1)
-        total += term
-    return 2 * x * (-x * x).exp() * total / PI.sqrt()
+    def odd(self, x: Reals) -> Reals:
+        """The odd part."""
+        return FUNCTIONS[self.name].value(x) - self.centre
 
 
 CURVES = {
-    "sigmoid": Curve(_sigmoid, centre=0.5, limit=0.5, slope=0.25, bend=0.1),
-    "erf": Curve(_erf, centre=0.0, limit=1.0, slope=1.13, bend=0.97),
+    "sigmoid": Curve("sigmoid", centre=0.5, limit=0.5, slope=0.25, bend=0.1),
+    "erf": Curve("erf", centre=0.0, limit=1.0, slope=1.13, bend=0.97),
 }
 
 
@@ -111,32 +100,26 @@ def _price(fit: Fit) -> float:
 
 def _tail(name: str, sixteenths: int) -> float:
     curve = CURVES[name]
-    return (curve.limit - _exactly(curve.odd, Decimal(sixteenths) / 16)) * 1.0001
-
-
-def _exactly(function: Callable[[Decimal], Decimal], x: Decimal) -> float:
-    with localcontext(Context(prec=DIGITS)):
-        return float(function(x))
+    return (curve.limit - float(curve.odd(np.array([sixteenths / 16]))[0])) * 1.0001
 
 
 def _fitted(curve: Curve, reach: float, terms: int, period: int) -> Fit:
     """Least squares, reweighted until the largest errors are as small as they get (Lawson)."""
     count = 12 * terms
-    places = [reach * (i + 1) / count for i in range(count)]
-    targets = [_exactly(curve.odd, Decimal(x)) for x in places]
-    rows = [_waves(x, terms, period) for x in places]
-    weights, trials = [1.0 / count] * count, []
+    places = reach * np.arange(1, count + 1) / count
+    targets, waves = curve.odd(places), _waves(places, terms, period)
+    products = waves[:, np.newaxis] * waves
+    weights, trials = np.full(count, 1.0 / count), []
     for _ in range(PASSES):
-        amplitudes = _least_squares(rows, targets, weights)
-        errors = [abs(_dot(row, amplitudes) - y) for row, y in zip(rows, targets, strict=True)]
-        trials.append(Fit(period, tuple(amplitudes), max(errors)))
-        weights = [w * (e / max(errors) + 1e-3) for w, e in zip(weights, errors, strict=True)]
-        total = math.fsum(weights)
-        weights = [w / total for w in weights]
+        amplitudes = _least_squares(products, waves * targets, weights)
+        errors = np.abs(_value(waves, amplitudes) - targets)
+        trials.append(Fit(period, tuple(amplitudes.tolist()), float(errors.max())))
+        weights = weights * (errors / errors.max() + 1e-3)
+        weights = weights / added(weights)
     return min(trials, key=_price)
 
 
-def _waves(x: float, terms: int, period: int) -> list[float]:
+def _waves(x: Reals, terms: int, period: int) -> Reals:
     """The sines of the first multiples of 2πx / 2^period, for |x| at most half a period."""
     angle = 2 * math.pi * x / 2**period
     sine, cosine = angle * _series(angle * angle, 3), _series(angle * angle, 2)
@@ -144,43 +127,32 @@ def _waves(x: float, terms: int, period: int) -> list[float]:
     for _ in range(terms):
         found.append(s)
         s, c = s * cosine + c * sine, c * cosine - s * sine
-    return found
+    return np.stack(found)
 
 
-def _series(square: float, begin: int) -> float:
+def _series(square: Reals, begin: int) -> Reals:
     """1 - s / (1·2) + … or 1 - s / (2·3) + …, twenty terms: to 1e-15 for |angle| ≤ π."""
-    total = 1.0
+    total = np.ones_like(square)
     for k in range(begin + 38, begin - 1, -2):
         total = 1.0 - square / (k * (k - 1)) * total
     return total
 
 
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+def _value(waves: Reals, amplitudes: Reals) -> Reals:
+    """The sum of waves at each place."""
+    return added((waves * amplitudes[:, np.newaxis]).T)
 
 
-def _least_squares(
-    rows: list[list[float]], targets: list[float], weights: list[float]
-) -> list[float]:
+def _least_squares(products: Reals, aims: Reals, weights: Reals) -> Reals:
     """The amplitudes with the least weighted squared error plus RIDGE times their squares."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    weighted = [[w * v for w, v in zip(weights, column, strict=True)] for column in columns]
-    matrix = [[_dot(left, right) for right in columns] for left in weighted]
-    for j, row in enumerate(matrix):
-        row[j] += RIDGE
-    return _solved(matrix, [_dot(column, targets) for column in weighted])
-
-
-def _solved(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """The solution of a positive definite system, by elimination."""
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    for j, pivot in enumerate(rows):
-        for i, row in enumerate(rows):
-            if i != j:
-                factor = row[j] / pivot[j]
-                rows[i] = [a - factor * b for a, b in zip(row, pivot, strict=True)]
-        pivot = rows[j]
-    return [row[-1] / row[j] for j, row in enumerate(rows)]
+    matrix = added(products * weights) + RIDGE * np.eye(len(aims))
+    rows = np.concatenate([matrix, added(aims * weights)[:, np.newaxis]], axis=1)
+    for j in range(len(rows)):
+        factors = rows[:, j] / rows[j, j]
+        factors[j] = 0.0
+        rows = rows - factors[:, np.newaxis] * rows[j]
+    solved: Reals = rows[:, -1] / np.diagonal(rows)
+    return solved
 
 
 def _bound(curve: Curve, reach: float, fit: Fit) -> float:
@@ -190,13 +162,12 @@ def _bound(curve: Curve, reach: float, fit: Fit) -> float:
     """
     terms = len(fit.amplitudes)
     step = reach / (128 * terms)
-    errors = []
-    for i in range(128 * terms + 1):
-        value = _dot(_waves(step * i, terms, fit.period), fit.amplitudes)
-        errors.append(abs(value - _exactly(curve.odd, Decimal(step * i))))
+    places = step * np.arange(128 * terms + 1, dtype=np.float64)
+    value = _value(_waves(places, terms, fit.period), np.array(fit.amplitudes))
+    worst = float(np.abs(value - curve.odd(places)).max())
     base = 2 * math.pi / 2**fit.period
     bends = math.fsum(abs(b) * (base * j) ** 2 for j, b in enumerate(fit.amplitudes, 1))
-    return (max(errors) + step * step / 8 * (curve.bend + bends)) * 1.0001
+    return (worst + step * step / 8 * (curve.bend + bends)) * 1.0001
 
 
 def sixteenths(magnitude: int, fraction: int) -> int:

@@ -13,6 +13,7 @@ from moiety.lang.types import BIT, SHARED, WORD_BITS, Fixed, Type, bits, signed_
 from moiety.ops import rules
 from moiety.ops.local import linear
 from moiety.ops.rules import signed_words
+from moiety.ops.work import keys
 from moiety.protocols import comparison, dpf, piecewise
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.comparison import SignMask
@@ -90,7 +91,7 @@ def _last(sign: Array, x: Type) -> Array:
     accepts=lambda x: all_shared(x) and x.width > dpf.LEAF,
     cost=lambda x, at: Cost((both_ways(x.size * width(x, at)),)),
     bill=lambda x, at: (PrefixMask(x.size, width(x, at)),),
-    work=lambda x, at: dpf.work(x.size, width(x, at) - 1, len(at)),
+    work=lambda x, at: keys(x.size, width(x, at) - 1, len(at)),
     source="Storrier et al. (Grotto, CCS 2023): one key, as many points as there are cuts",
 )
 def _(ctx: Context, x: Operand, *, at: tuple[int, ...]) -> Protocol[Array]:

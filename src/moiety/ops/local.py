@@ -213,7 +213,7 @@ def within(x: Array, *, lo: int, hi: int, by: str) -> Array:
     return x
 
 
-def _stood(x: Type, argument: Type, *, function: str, error: float, slope: float) -> Type:
+def _stood(x: Type, argument: Type, *, function: str, by: str, error: float, slope: float) -> Type:
     rules.all_words(x, argument)
     if x.shape != argument.shape:
         raise UsageError(f"{function} of shape {argument.shape} has shape {x.shape}")
@@ -225,14 +225,24 @@ def _stood(x: Type, argument: Type, *, function: str, error: float, slope: float
     rule=_stood,
     shapes=("n", "n"),
     examples=(
-        example(signed_words(64, 5), signed_words(9, 5), function="exp", error=0.5, slope=1.0),
+        example(
+            signed_words(64, 5),
+            signed_words(9, 5),
+            function="exp",
+            by="the example",
+            error=0.5,
+            slope=1.0,
+        ),
     ),
 )
-def stands_for(x: Array, argument: Array, *, function: str, error: float, slope: float) -> Array:
+def stands_for(
+    x: Array, argument: Array, *, function: str, by: str, error: float, slope: float
+) -> Array:
     """The same x, which approximates function(argument) to within `error`, in real units.
 
-    `slope` bounds the function's steepness where the argument lies, so that |x - f(a)| ≤ error +
-    slope · |a - real a|. It tells error bounds and derivatives what the steps before it are for.
+    `by` names the expansion; `slope` bounds the function's steepness where the argument lies, so
+    that |x - f(a)| ≤ error + slope · |a - real a|. It tells error bounds what the steps before it
+    are for.
     """
     return x
 

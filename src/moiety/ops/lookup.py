@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from moiety.errors import UsageError
-from moiety.lang.cost import Cost, both_ways
+from moiety.lang.cost import Cost, Work, both_ways
 from moiety.lang.primitive import DEALER, Array, Correlated, Operand, all_shared, example, primitive
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Fixed, Type, signed_bits, words
 from moiety.ops import rules
 from moiety.ops.multiply import size_of
 from moiety.ops.rules import signed_words
+from moiety.ops.work import keys
 from moiety.protocols import dpf, equality
 from moiety.protocols import lookup as tables
 from moiety.protocols.base import Context, Protocol
@@ -81,7 +83,7 @@ def _fills_a_leaf(x: Type, y: Type) -> bool:
     accepts=_fills_a_leaf,
     cost=lambda x, y: Cost((both_ways(size_of(x, y) * _width(x, y)),)),
     bill=lambda x, y: (PointMask(size_of(x, y), _width(x, y)),),
-    work=lambda x, y: dpf.work(size_of(x, y), _width(x, y)),
+    work=lambda x, y: keys(size_of(x, y), _width(x, y)),
     source="Boyle, Gilboa, Ishai (CCS 2016)",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
@@ -127,6 +129,7 @@ def one_hot(x: Array, *, size: int) -> Array:
     name="dealt unit vector",
     cost=lambda x, size: Cost((both_ways(x.size * _places(x, size)),)),
     bill=lambda x, size: (UnitVector(x.size, _places(x, size)),),
+    work=lambda x, size: Work(entry=x.size << _places(x, size)),
     source="one-time truth tables (Ishai et al., TCC 2013)",
 )
 def _(ctx: Context, x: Operand, *, size: int) -> Protocol[Array]:
@@ -135,11 +138,15 @@ def _(ctx: Context, x: Operand, *, size: int) -> Protocol[Array]:
     return found[:, :size].reshape(*x.words.shape, size)
 
 
+@lru_cache(maxsize=1024)
 def _spread(table: tuple[int, ...], error: int) -> int:
     """How far entries lie apart whose places differ by at most `error`."""
-    reach = range(1, min(error, len(table) - 1) + 1)
-    pairs = (abs(a - b) for step in reach for a, b in zip(table, table[step:], strict=False))
-    return max(pairs, default=0)
+    most = max(table) - min(table)
+    if error >= len(table) - 1 or most >> 62:
+        return most if error else 0
+    entries = np.array(table, np.int64)
+    steps = (np.abs(entries[step:] - entries[:-step]).max() for step in range(1, error + 1))
+    return int(max(steps, default=0))
 
 
 def _entry(x: Type, *, table: tuple[int, ...], fraction: int = 0, ring: int = WORD_BITS) -> Type:
@@ -181,6 +188,7 @@ lookup.accuracy = _spread_error
     name="dealt rotated table",
     cost=lambda x, table, **_: Cost((both_ways(x.size * _places(x, len(table))),)),
     bill=lambda x, table, ring=WORD_BITS, **_: (_mask(x, table, ring),),
+    work=lambda x, table, **_: Work(entry=x.size << _places(x, len(table))),
     source="one-time truth tables (Ishai et al., TCC 2013)",
 )
 def _(

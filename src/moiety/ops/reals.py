@@ -3,6 +3,7 @@
 Words become float64, bits become booleans; a truncation, a share, a reveal change nothing.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,9 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "reciprocal": lambda x: 1.0 / x,
     "tanh": np.tanh,
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x),
+    "erf": lambda x: np.vectorize(math.erf, otypes=[np.float64])(x),
 }
-"""What the names in `stands_for` mean."""
+"""What the names in `approximated` and `stands_for` mean."""
 
 
 def evaluate(program: Program, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
@@ -58,6 +60,10 @@ def _same(x: Array, **_: Any) -> Array:
     return x
 
 
+def _approximated(x: Array, *, function: str, **_: Any) -> Array:
+    return FUNCTIONS[function](x)
+
+
 def _stands_for(x: Array, argument: Array, *, function: str, **_: Any) -> Array:
     return FUNCTIONS[function](argument)
 
@@ -70,6 +76,7 @@ def _sort_rows(keys: Array, x: Array, *, inverse: bool = False) -> Array:
 _MEANINGS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys("truncate truncate_exact widen within narrow share reveal mask".split(), _same),
     "proven": _same,
+    "approximated": _approximated,
     "stands_for": _stands_for,
     "add": np.add,
     "subtract": np.subtract,

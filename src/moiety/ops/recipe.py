@@ -1,7 +1,6 @@
 """How a curve is computed as a sum of sines: fit, scales, cuts and the error that they imply."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from moiety.lang.primitive import Array
 from moiety.lang.types import Fixed, Type
 from moiety.ops import fit
 from moiety.ops.fit import CURVES, Fit
+from moiety.ops.functions import FUNCTIONS
 from moiety.protocols import fourier
 from moiety.protocols.base import Context
 from moiety.protocols.fourier import Phase, Waves
@@ -34,22 +34,9 @@ class Form:
     def meaning(self, x: Array) -> Array:
         """round(curve(x) · 2^fraction)."""
         reals = np.ldexp(x.view(np.int64).astype(np.float64), -self.argument)
-        values = _MEANINGS[self.name](reals)
+        values = FUNCTIONS[self.name].value(reals)
         words: Array = np.rint(np.ldexp(values, self.fraction)).astype(np.int64).view(np.uint64)
         return words
-
-
-def _sigmoid(x: Array) -> Array:
-    """Without overflow for either sign."""
-    small = np.exp(-np.abs(x))
-    value: Array = np.where(x < 0, small, 1.0) / (1.0 + small)
-    return value
-
-
-_MEANINGS: dict[str, Callable[[Array], Array]] = {
-    "sigmoid": _sigmoid,
-    "erf": np.vectorize(math.erf, otypes=[np.float64]),
-}
 
 
 @dataclass(frozen=True)
@@ -69,8 +56,8 @@ class Recipe:
 
     @property
     def shifts(self) -> Array:
-        """The ends of the reach, as words."""
-        return np.array([-self.cut, self.cut], np.int64).view(np.uint64)
+        """Where the limits end and begin: at the reach, and not before it, they hold."""
+        return np.array([1 - self.cut, self.cut], np.int64).view(np.uint64)
 
     @property
     def lines(self) -> Lines:
@@ -99,7 +86,7 @@ def proven(x: Type, form: Form) -> Recipe:
     return _plan(x, form, found, sixteenths, found.error)
 
 
-def clamped(x: Type, form: Form) -> Recipe:
+def anywhere(x: Type, form: Form) -> Recipe:
     """The recipe for any x."""
     sixteenths, found, error = fit.anywhere(form.name, form.terms)
     return _plan(x, form, found, sixteenths, error)
@@ -121,7 +108,7 @@ def _plan(x: Type, form: Form, found: Fit, sixteenths: int, error: float) -> Rec
     limits = [
         math.ldexp(curve.centre + side, form.fraction) for side in (-curve.limit, curve.limit)
     ]
-    cut = (sixteenths << form.argument) // 16
+    cut = -(-(sixteenths << form.argument) // 16)
     return Recipe(found, waves, scale, cut, (int(limits[0]), int(limits[1])), error)
 
 

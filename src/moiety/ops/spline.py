@@ -1,20 +1,30 @@
 """Piecewise polynomials: a polynomial of its own for each interval between public cuts."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import UsageError
 from moiety.lang.trace import constant
+from moiety.lang.types import Type
+from moiety.ops.approximate import ends
 from moiety.ops.convert import bit_to_word
 from moiety.ops.estimate import FINE, UNIT, Estimate, bounded, cut, number, powers
+from moiety.ops.functions import FUNCTIONS
 from moiety.ops.intervals import less_than_each, piecewise_linear, proven
 from moiety.ops.local import concat, reshape, sum_over
+from moiety.ops.pieces import Wanted, split
 from moiety.protocols.piecewise import Lines
 
 WIDEST = 58
 """Bits of a place in its interval before it is cut to FINE."""
+MOST = 16
+"""Pieces of a fitted spline."""
+SHARE = 0.95
+"""The part of an error that its polynomials may make; the rest is for rounding."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ def spline(x: Any, *, pieces: Pieces, fraction: int | None = None) -> tuple[Any,
     ones = reshape(flat[0] * number(x, 0) + one, shape=(x.type.size, 1))
     products = chosen * concat(ones, *flat, axis=1)
     largest = float(np.abs(pieces.coefficients).sum(axis=1).max())
-    off = float(np.abs(pieces.coefficients).max(axis=0)[1:] @ [term.error for term in terms])
+    sizes = np.abs(pieces.coefficients).max(axis=0)[1:].tolist()
+    off = math.fsum(s * term.error for s, term in zip(sizes, terms, strict=True))
     error = off + UNIT * (pieces.degree + 1) + 2.0**-fraction
     total = bounded(sum_over(products, axis=1), -largest - error, largest + error, "the pieces")
     return reshape(cut(total, fraction), shape=shape), error
@@ -71,14 +82,14 @@ def spline(x: Any, *, pieces: Pieces, fraction: int | None = None) -> tuple[Any,
 
 def _place(x: Any, below: Any, pieces: Pieces) -> Estimate:
     """Where x lies in its interval, from -1 to 1, with FINE fraction bits."""
-    ends = [x.type.lo, *pieces.cuts, x.type.hi]
-    if sorted(set(ends)) != ends:
+    borders = [x.type.lo, *pieces.cuts, x.type.hi]
+    if sorted(set(borders)) != borders:
         raise UsageError(f"cuts {pieces.cuts} do not rise between {x.type.lo} and {x.type.hi}")
-    lengths = np.diff(np.array(ends, dtype=object))
+    lengths = np.diff(np.array(borders, dtype=object))
     fraction = min(WIDEST, FINE + max(length.bit_length() for length in lengths))
     slopes = tuple((2 << fraction) // length for length in lengths)
     offsets = tuple(
-        -(slope * (a + b)) // 2 for slope, a, b in zip(slopes, ends, ends[1:], strict=False)
+        -(slope * (a + b)) // 2 for slope, a, b in zip(slopes, borders, borders[1:], strict=False)
     )
     bounds = (-(1 << fraction) - 1, (1 << fraction) + 1)
     lines = Lines(slopes, offsets)
@@ -98,3 +109,70 @@ def _chosen(below: Any, pieces: Pieces) -> Any:
     found = flags @ add(constant(steps, FINE)) + add(constant(words[-1:], FINE))
     limit = int(np.abs(words).max())
     return proven(found, lo=-limit, hi=limit, by="one piece for each x")
+
+
+def fitted(x: Any, function: str, fraction: int, degree: int, error: float) -> Estimate:
+    """The function at a traced x, by as few pieces as keep the error, or nearly.
+
+    Raises:
+        UsageError: that takes more than MOST pieces.
+    """
+    plain = replace(x.type, shape=(), error=0)
+    found = fitted_pieces(plain, function, degree, error - math.ldexp(1.0, -fraction))
+    if found is None:
+        raise UsageError(f"{function} does not take 2 to {MOST} pieces of degree {degree}")
+    if degree == 1:
+        return _lines(x, found, fraction)
+    value, rounding = spline(x, pieces=found.pieces, fraction=fraction)
+    return Estimate(value, found.error + rounding)
+
+
+def _lines(x: Any, found: "Found", fraction: int) -> Estimate:
+    """Pieces of degree 1: the line of x's interval is all that is needed."""
+    least, most = ends(x.type)
+    unit = math.ldexp(1.0, -x.type.fraction)
+    borders = [least, *(cut * unit for cut in found.pieces.cuts), most]
+    largest = float(np.abs(found.pieces.coefficients).sum(axis=1).max()) + found.error
+    wide = min(x.type.fraction + FINE, WIDEST - math.frexp(largest)[1])
+    bits = wide - x.type.fraction
+    if bits < 1 or wide < fraction:
+        raise UsageError(f"lines for values up to {largest:g} in 64 bits")
+    slopes, offsets, off = [], [], 0.0
+    for (value, rise), a, b in zip(found.pieces.coefficients, borders, borders[1:], strict=False):
+        exact = math.ldexp(2.0 * rise / (b - a), bits)
+        slope = round(exact)
+        middle = round(math.ldexp((a + b) / 2, x.type.fraction + 1))
+        slopes.append(slope)
+        offsets.append(round(math.ldexp(value, wide)) - slope * middle // 2)
+        off = max(off, abs(exact - slope) * math.ldexp(b - a, -bits - 1))
+    error = found.error + off + math.ldexp(2.0, -wide) + math.ldexp(1.0, -fraction)
+    limit = math.ceil(math.ldexp(largest + off, wide)) + 2
+    value = piecewise_linear(
+        less_than_each(x, at=found.pieces.cuts),
+        x,
+        lines=Lines(tuple(slopes), tuple(offsets)),
+        bounds=(-limit, limit),
+        fraction=wide,
+        by="the line of x's interval",
+    )
+    return Estimate(cut(value, fraction), error)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Pieces for a function, and their error before any rounding."""
+
+    pieces: Pieces
+    error: float
+
+
+@lru_cache(maxsize=256)
+def fitted_pieces(x: Type, function: str, degree: int, error: float) -> Found | None:
+    """As few pieces of a degree as keep some less than the error; None for more than MOST."""
+    unit = math.ldexp(1.0, -x.fraction)
+    wanted = Wanted(FUNCTIONS[function], ends(x), unit, degree, SHARE * error)
+    found = split(wanted, MOST) if error > 0 else None
+    if found is None or not found[0]:
+        return None
+    rows = tuple(tuple(row) for row in found[1].coefficients.tolist())
+    return Found(Pieces(tuple(round(cut / unit) for cut in found[0]), rows), found[1].error)

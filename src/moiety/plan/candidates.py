@@ -3,7 +3,7 @@
 A way may take plaintext operands as they are held, or shared; sharing them sends nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from moiety.errors import UsageError
@@ -33,8 +33,12 @@ class Candidate:
         return moved + ROUND * len(self.cost.rounds), sent
 
 
-def candidates(program: Program, step: Step, profile: str) -> list[Candidate]:
+def candidates(
+    program: Program, step: Step, profile: str, force: Callable[[str], bool] = lambda name: False
+) -> list[Candidate]:
     """The candidates of one step; the first of equals is the one to prefer.
+
+    Where ways are forced by name and one of them is possible, no other is.
 
     Raises:
         UsageError: there is none under this profile.
@@ -51,7 +55,7 @@ def candidates(program: Program, step: Step, profile: str) -> list[Candidate]:
         raise UsageError(
             f"{step.line}: {step.primitive.name} has no way under {profile} for {shown}"
         )
-    return found
+    return [one for one in found if force(one.way.name)] or found
 
 
 def _gives(step: Step, types: tuple[Type, ...]) -> bool:

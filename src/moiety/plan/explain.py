@@ -9,18 +9,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from moiety.errors import InternalError
-from moiety.lang.cost import Cost
+from moiety.lang.cost import Cost, Work
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Type
 from moiety.plan import accuracy
+from moiety.plan.approximated import Approximated, Refused, Rival
 from moiety.plan.candidates import Candidate, candidates
+from moiety.plan.network import Setting
 from moiety.plan.plan import Passed, Plan, Planned
 from moiety.plan.schedule import finishes
-from moiety.plan.select import estimate, work
+from moiety.plan.select import Estimate, estimate, work
 
 
 @dataclass(frozen=True)
 class Option:
-    """A way of a step and what it alone would cost; seconds on the plan's network."""
+    """A way or an expansion, and what it alone would cost; seconds on the plan's network."""
 
     way: str
     rounds: int
@@ -28,6 +30,8 @@ class Option:
     received: int
     dealt: int
     seconds: float
+    error: float | None = None
+    """What an expansion states."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,18 @@ class Line:
     error: float | None
     """|value - real value| at most; None: not stated."""
     ulps: float | None
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """An approximated step: its budget, the expansion that it got, and those that it did not."""
+
+    source: str
+    asked: str
+    budget: float
+    option: Option
+    rejected: tuple[Option, ...]
+    refused: tuple[Refused, ...]
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,7 @@ class Explanation:
     lines: tuple[Line, ...]
     parts: tuple[Part, ...]
     passes: tuple[Passed, ...]
+    replaced: tuple[Replaced, ...]
     outputs: Mapping[str, int]
     seconds: Mapping[str, float]
     dealt: int
@@ -112,8 +129,7 @@ def explain(plan: Plan, title: str = "plan", measured: Measured | None = None) -
     """
     errors = accuracy.bounds(plan.program)
     ends = finishes(plan.tasks)
-    total = sum(work(_candidate(plan, step), step, plan.machine) for _, step in plan.steps())
-    estimated = estimate(plan.cost, total, plan.network)
+    estimated = predicted(plan)
     explanation = Explanation(
         title=title,
         network=str(plan.network),
@@ -121,11 +137,26 @@ def explain(plan: Plan, title: str = "plan", measured: Measured | None = None) -
         lines=tuple(_line(plan, i, step, errors[i], ends[i]) for i, step in plan.steps()),
         parts=tuple(_part(level.interactive, level.cost) for level in plan.levels),
         passes=plan.passed,
+        replaced=tuple(map(_replaced, plan.approximated)),
         outputs=dict(plan.outputs),
         seconds={**asdict(estimated), "total": estimated.seconds},
         dealt=plan.cost.dealt,
     )
     return _with(explanation, measured) if measured else explanation
+
+
+def predicted(plan: Plan) -> Estimate:
+    """The time that a plan is predicted to take, on its network and machine."""
+    return estimate(plan.cost, plan.machine.seconds(effort(plan)), _setting(plan))
+
+
+def effort(plan: Plan) -> Work:
+    """What a plan takes beside the network and its rounds."""
+    return sum((work(_candidate(plan, step), step) for _, step in plan.steps()), Work())
+
+
+def _setting(plan: Plan) -> Setting:
+    return Setting(plan.profile, plan.network, plan.machine)
 
 
 def _candidate(plan: Plan, step: Planned) -> Candidate:
@@ -164,12 +195,24 @@ def _different(others: Sequence[Candidate], chosen: Candidate) -> list[Candidate
 
 
 def _option(plan: Plan, step: Planned, one: Candidate) -> Option:
-    seconds = estimate(one.cost, work(one, step, plan.machine), plan.network).seconds
+    kernels = plan.machine.seconds(work(one, step))
+    seconds = estimate(one.cost, kernels, _setting(plan)).seconds
     cost = one.cost
     shared = [a.owner != b.owner for a, b in zip(one.types, plan.program.types(step), strict=True)]
     places = ", ".join(str(at + 1) for at, changed in enumerate(shared) if changed)
     name = f"{one.way.name} (sharing operand {places})" if places else one.way.name
     return Option(name, len(cost.rounds), cost.link(0, 1), cost.link(1, 0), cost.dealt, seconds)
+
+
+def _replaced(record: Approximated) -> Replaced:
+    chosen, *others = map(_expansion, (record.chosen, *record.rejected))
+    return Replaced(record.line, record.asked, record.budget, chosen, tuple(others), record.refused)
+
+
+def _expansion(rival: Rival) -> Option:
+    cost, sent, received = rival.cost, rival.cost.link(0, 1), rival.cost.link(1, 0)
+    rounds, error = len(cost.rounds), rival.error
+    return Option(rival.name, rounds, sent, received, cost.dealt, rival.seconds, error)
 
 
 def width_proof(type: Type) -> str:

@@ -1,4 +1,4 @@
-"""Pass 5. How many low bits of each word matter, and messages that carry no more.
+"""Pass 6. How many low bits of each word matter, and messages that carry no more.
 
 A sum or product mod 2^k needs its operands mod 2^k only. What a comparison, an exact truncation
 or a reveal takes of a value is its proven width; so a value that only flows there needs few bits.

@@ -11,6 +11,7 @@ from moiety.lang.primitive import Array, Way
 from moiety.lang.program import Constant, Input, Program, Step
 from moiety.lang.types import SHARED, Private, Type
 from moiety.plan import bill, schedule
+from moiety.plan.approximated import Approximated
 from moiety.plan.bill import Bill
 from moiety.plan.network import MACHINE, NETWORKS, Machine, Network
 from moiety.plan.schedule import Level, Task
@@ -58,6 +59,7 @@ class Plan:
     network: Network = NETWORKS["lan"]
     machine: Machine = MACHINE
     passed: tuple[Passed, ...] = ()
+    approximated: tuple[Approximated, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.nodes) != len(self.program.nodes):

@@ -1,4 +1,4 @@
-"""Pass 4. Where fraction bits are cut off: once per sum, and not before a comparison.
+"""Pass 5. Where fraction bits are cut off: once per sum, and not before a comparison.
 
 It is done exactly before a reveal, and in the cheap way where nobody is shown the result.
 
@@ -26,14 +26,16 @@ MOST_BITS = 63
 """Signed bits of a word that can be truncated."""
 
 
-def scale(program: Program) -> Program:
+def scale(program: Program, told: Collection[str] = ()) -> Program:
     """The same real meaning, to a few units of the last place, with fewer and cheaper cuts.
+
+    The outputs `told` are cut exactly, as if they were revealed.
 
     Where a later step takes a value only with the bounds that it had, as a table does, or states
     bounds that follow from them, and they would widen by a unit, nothing is changed.
     """
     try:
-        return needed(_Scaling(program).result())
+        return needed(_Scaling(program, told).result())
     except UsageError:
         return program
 
@@ -73,10 +75,10 @@ def exposed(program: Program) -> set[int]:
 class _Scaling:
     """`pending[i]` = (v, s): the old value i is the new value v, still to be cut by s bits."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, told: Collection[str]) -> None:
         self.rewrite, self.program = Rewrite(program), program
         self.pending: dict[int, tuple[Value, int]] = {}
-        self.exposed = exposed(program)
+        self.exposed = exposed(program) | _behind(program, {program.outputs[n] for n in told})
         self.loose: set[int] = set()
         self.uses = {index: len(found) for index, found in uses(program).items()}
 

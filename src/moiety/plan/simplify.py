@@ -1,6 +1,7 @@
 """Pass 1. Constants are computed, equal steps run once, steps without effect go."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,11 @@ def _folded(rewrite: Rewrite, step: Step) -> Value | None:
         data = step.primitive.meaning(*(node.data for node in constants), **step.parameters)
     types = tuple(node.type for node in constants)
     type = step.primitive.rule(*types, **step.parameters)
-    rounded = any(node.real is not None for node in constants)
-    real = reals.of_step(step, [node.reals for node in constants]) if rounded else None
-    return rewrite.new.add(Constant(np.asarray(data), _tight(type, data), real=real))
+    made = Constant(np.asarray(data), _tight(type, data))
+    real = reals.of_step(step, [node.reals for node in constants])
+    if type.kind != BIT and not (np.isnan(real).any() or np.array_equal(real, made.reals)):
+        made = replace(made, real=real)
+    return rewrite.new.add(made)
 
 
 def _tight(type: Type, data: np.ndarray[Any, Any]) -> Type:
