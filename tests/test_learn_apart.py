@@ -15,7 +15,7 @@ from moiety.learn import (
     MLPClassifier,
     ScorecardClassifier,
 )
-from moiety.run.local import Local
+from moiety.run.local import Clear
 
 PARTIES = ("payco", "bank", "union")
 ESTIMATORS = {
@@ -29,7 +29,7 @@ ESTIMATORS = {
 }
 
 
-class Alone(Local):
+class Alone(Clear):
     """What one party sees of a run, but for the numbers: handles, and results that it is told."""
 
     def __init__(self, me):
