@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handshake_kit import LIMIT, evidence, hello, received
@@ -177,6 +177,7 @@ def test_evidence_about_another_job_is_refused():
 
 
 @settings(max_examples=60)
+@example(657144167, 1)
 @given(st.integers(0, 1 << 30), st.integers(0, 7))
 def test_evidence_with_a_bit_of_the_quote_altered_is_refused_or_says_the_same(at, bit):
     def altered(said, channel):

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from moiety.errors import AttestationFailed
+from moiety.wire.certificates import UNREADABLE
 
 EXPORTER_LABEL = "EXPORTER-moiety-attestation-v1"
 TRANSCRIPT_LABEL = b"moiety attestation v1"
@@ -113,7 +114,7 @@ def _spki_hash(certificate: bytes) -> bytes:
     """SHA-256 of a certificate's SubjectPublicKeyInfo."""
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()
-    except ValueError as error:
+    except UNREADABLE as error:
         raise AttestationFailed("a channel's certificate cannot be read") from error
     return hashlib.sha256(
         key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

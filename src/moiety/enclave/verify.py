@@ -20,6 +20,7 @@ from dcap_qvl import QuoteCollateralV3, QuotePolicy, QuoteVerifier
 from moiety.enclave.binding import Binding
 from moiety.enclave.evidence import Evidence
 from moiety.errors import AttestationFailed, ConfigError, InternalError
+from moiety.wire.certificates import UNREADABLE
 
 INTEL_ROOT_SHA256 = bytes.fromhex(
     "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"
@@ -84,7 +85,7 @@ class SimulationVerifier:
         """Raise ConfigError for a root that does not call itself a simulation."""
         try:
             subject = x509.load_der_x509_certificate(root_der).subject.rfc4514_string()
-        except ValueError as error:
+        except UNREADABLE as error:
             raise ConfigError("the simulation root is not a DER certificate") from error
         if SIMULATION_NAME not in subject:
             raise ConfigError(
@@ -154,7 +155,7 @@ def _advice(evidence: Evidence) -> str:
     try:
         chain = x509.load_pem_x509_certificates(evidence.pck_chain)
         simulated = any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain)
-    except ValueError:
+    except UNREADABLE:
         simulated = False
     if simulated:
         return "it is a SIMULATION's evidence; the policy admits none, or one under another root"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -21,6 +22,8 @@ from cryptography.x509.oid import NameOID
 from moiety.errors import ConfigError, PeerMisbehaved, PolicyRefused
 
 CLOCK_SKEW = timedelta(minutes=5)
+UNREADABLE = (ValueError, x509.InvalidVersion, UnsupportedAlgorithm)
+"""What reading a certificate of others may raise."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Credentials:
         """The certificate, DER."""
         try:
             return x509.load_pem_x509_certificate(self.certificate_pem).public_bytes(Encoding.DER)
-        except ValueError:
+        except UNREADABLE:
             raise ConfigError(
                 "the certificate is not a PEM certificate", hint="make new credentials"
             ) from None
@@ -109,7 +112,7 @@ def check_dates(certificate: bytes, name: str) -> None:
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         first, last = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-    except ValueError:
+    except UNREADABLE:
         raise PeerMisbehaved(f"{name} presented a certificate that cannot be read") from None
     if not first <= datetime.now(UTC) <= last:
         raise PolicyRefused(
