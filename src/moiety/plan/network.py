@@ -43,7 +43,7 @@ class Machine:
     online: float = 2.8e-9
     dealt: float = 2.8e-9
     step: float = 3.2e-5
-    round: float = 1.2e-4
+    round: float = 1.5e-4
 
     def __post_init__(self) -> None:
         wrong = [one.name for one in fields(self) if not 0 <= getattr(self, one.name) < math.inf]
