@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,9 @@ class Node(ABC):
         """This party's place in the job."""
         return self.job.index(self.party.name)
 
-    @property
+    @cached_property
     def session(self) -> Session:
-        """A session with the other computing party."""
+        """The session with the other computing party."""
         peer = self.job.computing[1 - self.index]
         return Session(self.channels[peer], self.index)
 

@@ -16,6 +16,7 @@ from moiety.function.runner import Runner
 from moiety.learn.shared_model import SharedModel
 from moiety.party.align import Aligned
 from moiety.party.attest import consent, meet_dealer
+from moiety.party.costs import ALIGN, PREDICT, TRAIN
 from moiety.party.model import KeptModel, check_bins, keep_model, trained_share
 from moiety.party.node import Node
 from moiety.party.outcome import Facts, Outcome
@@ -149,13 +150,20 @@ class OnShares(Shares):
     def compute(self, prepared: Prepared, dealer: Channel, model: KeptModel | None) -> Outcome:
         """Training, if there is no model yet, and prediction."""
         session = self.session
+        rows, marks = session.ledger, [len(session.ledger)]
         source = RemoteDealer(dealer, session.party)
         runner = self._runner(session, source)
         share = model.share if model else self._share(runner, prepared)
+        marks.append(len(rows))
         timings = self._predict(session, source, share, prepared)
         source.finish()
         self.part()
-        found = {"share": share, "timings": timings, "ledger": session.ledger}
+        ledger = {
+            ALIGN: rows[: marks[0]],
+            TRAIN: rows[marks[0] : marks[1]],
+            PREDICT: rows[marks[1] :],
+        }
+        found = {"share": share, "timings": timings, "ledger": ledger}
         return self.conclude(self.facts(prepared, **found))
 
     def _runner(self, session: Session, source: RemoteDealer) -> Remote:
@@ -230,4 +238,4 @@ class Contributing(Shares):
         if not self.others_keep_a_model:
             self.trained(runner, prepared)
         self.part()
-        return self.conclude(self.facts(prepared, share=None, timings=[], ledger=[]))
+        return self.conclude(self.facts(prepared, share=None, timings=[], ledger={}))
