@@ -223,7 +223,9 @@ def test_what_is_no_stored_report_is_refused(text):
 
 def test_many_steps_of_a_part_are_shown_as_one_and_all_beneath():
     traffic = Traffic(2, 10, 20)
-    many = tuple(StepCost(f"step {n}", "payco", traffic, traffic, 0.5, "training") for n in range(9))
+    many = tuple(
+        StepCost(f"step {n}", "payco", traffic, traffic, 0.5, "training") for n in range(9)
+    )
     few = StepCost("align", "payco", traffic, None, 0.1, "aligning")
     report = minimal(steps=(few, *many))
     words = " ".join(Page(render(report)).words)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 from moiety.errors import UsageError
 from moiety.lang.cost import Work
@@ -55,7 +55,7 @@ class Machine:
 
     def seconds(self, work: Work) -> float:
         """The time of all of it."""
-        pairs = zip(astuple(self), astuple(work), strict=True)
+        pairs = zip(vars(self).values(), vars(work).values(), strict=True)
         return math.fsum(rate * count for rate, count in pairs)
 
 
