@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from job_kit import company  # noqa: F401
+from job_kit import company, run_main  # noqa: F401
 from moiety.agreement.record import verify_record
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.stage import set_stage
@@ -132,6 +132,51 @@ def test_a_dealer_with_another_certificate_deals_nothing(company, tmp_path):
     for code, process in zip(codes, (bank, partner), strict=True):
         assert code == 4 or "certificate" in process.error
     dealer.stop()
+
+
+def stocked(company, play, *names):
+    """The parties have got from the dealer all that a run will need."""
+    commands = play.commands("offline")
+    processes = [
+        company.start(name, run_main, *commands[name], "--json") for name in ("dealer", *names)
+    ]
+    assert not any([each.end() for each in processes]), "\n".join(p.story() for p in processes)
+    return [each.body for each in processes[1:]]
+
+
+def test_a_run_after_offline_needs_no_dealer_and_a_broken_run_its_dealer_again(company, tmp_path):
+    play = copy_of(banks(dealer=True), tmp_path / "stage")
+    bodies = stocked(company, play, *BANKS)
+    assert bodies[0]["lots"] == bodies[1]["lots"] > 5 and bodies[1]["bytes"] > 10_000
+    bank, partner = company.run(play, *BANKS)
+    bank.on("train", "under way", bank.kill)
+    assert bank.end() == -9 and partner.end(SOON) == 4
+    finish(company, play, *BANKS)
+    first = found(play, "bank")
+    assert len(first) == APPLICANTS and not (play.job_folder("bank") / "stock").exists()
+
+
+def test_a_union_gets_its_randomness_ahead(company, tmp_path):
+    play = copy_of(unions(), tmp_path / "stage")
+    bodies = stocked(company, play, *UNION)
+    assert bodies[2]["lots"] == 0 and not (play.job_folder("saver") / "stock").exists()
+    parties = company.run(play, *UNION)
+    assert not any([each.end() for each in parties]), "\n".join(p.story() for p in parties)
+    assert len(found(play, "union")) == 30
+    checks = parties[0].body["trust"]["checks"]
+    assert [check["found"] for check in checks] == ["record-1.jsonl"]
+    assert not list(play.job_folder("union").glob("stock/*"))
+
+
+def test_parties_that_mean_to_do_different_things_say_so(company, tmp_path):
+    play = copy_of(banks(dealer=True), tmp_path / "stage")
+    bank, partner = (
+        company.start(name, run_main, *play.commands(verb)[name], "--json")
+        for name, verb in zip(BANKS, ("run", "offline"), strict=True)
+    )
+    codes = [bank.end(), partner.end()]
+    assert 3 in codes and set(codes) <= {3, 4}
+    assert any("moiety offline" in each.body["hint"] for each in (bank, partner))
 
 
 def test_a_job_whose_enclave_would_train_is_refused_by_a_policy_that_wants_shares(

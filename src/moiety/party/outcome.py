@@ -57,6 +57,8 @@ class Facts:
     timings: Sequence[Timing]
     ledger: Ledger
     seconds: Mapping[str, float]
+    ahead: str = ""
+    """The record of the run in which all randomness was dealt ahead."""
     shapes: Sequence[Shape] = ()
     """The public shapes of all parties' rows, where the model was trained on shares."""
 
@@ -236,6 +238,9 @@ def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
 
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
+    if facts.ahead:
+        check = Check("randomness", "dealt ahead by a dealer checked then", facts.ahead, True)
+        return Trust(facts.job.enclave_host, None, (check,), _weights(facts))
     if accepted is None:
         pinned = facts.job.dealer_certificate or ""
         check = Check("dealer's certificate", "one that the policy lists", pinned[:23], True)
