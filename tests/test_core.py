@@ -162,6 +162,8 @@ def test_product_is_the_product(m, k, n, threads):
     assert found.dtype == np.uint64 and found.shape == (m, n)
     assert (found.astype(object) == exact).all()
     assert (ring.matmul(np.asfortranarray(a), b[::1, ::1]) == found).all()
+    turned = np.ascontiguousarray(a.T)
+    assert (_core.matmul_u64(turned, b, threads, transposed=True) == found).all()
 
 
 @pytest.mark.parametrize(("m", "k", "n"), [(301, 517, 130), (1, 3000, 600), (4000, 90, 1)])
@@ -179,6 +181,8 @@ def test_product_refuses():
     a = np.zeros((2, 3), np.uint64)
     with pytest.raises(ValueError, match=r"shapes \[2, 3\] and \[2, 3\] do not chain"):
         _core.matmul_u64(a, a)
+    with pytest.raises(ValueError, match=r"shapes \[3, 2\] and \[3, 2\] do not chain"):
+        _core.matmul_u64(a, np.zeros((3, 2), np.uint64), transposed=True)
     with pytest.raises(ValueError, match="b: the array is not C-contiguous"):
         _core.matmul_u64(a, a.T)
     for unfit in (a.astype(np.int64), a.astype(float), a.reshape(-1), a.astype(">u8")):

@@ -20,6 +20,15 @@ pub(crate) fn bytes_of_mut(words: &mut [u64]) -> &mut [u8] {
 #[cfg(not(target_endian = "little"))]
 compile_error!("packed words are little-endian, and so must the processor be");
 
+/// The word of a whole number, below `bound` in size, itself at most 2^63; of any other, some word.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a checked conversion is not vectorised")]
+pub(crate) fn whole(x: f64, bound: f64) -> u64 {
+    let x = if x.abs() < bound { x } else { 0.0 };
+    // SAFETY: below 2^63, and not NaN.
+    unsafe { x.to_int_unchecked::<i64>() }.cast_unsigned()
+}
+
 /// Something to compute with the widest vectors.
 ///
 /// A closure is one; whether it is compiled for them is then the compiler's choice, which takes
