@@ -387,6 +387,13 @@ def multiply_reals(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
     """The product of the words of `encode_words` (m × k) and b (k × n), as `matmul_u64`."""
 
+def keep_memory() -> None:
+    """Lets this process keep up to 1 GiB that it frees, where the C library is glibc.
+
+    Large messages are made again and again, and fresh pages cost more than these kernels. For a
+    process that serves one job, not for a notebook.
+    """
+
 def cpu_features() -> dict[str, str]:
     """The code path of `matmul`, `stream` and `curve` on this processor.
 

@@ -9,8 +9,6 @@ use crate::{Error, Features, parallel};
 
 /// Added to a double below 2^51, it leaves the nearest integer in the lowest bits.
 pub(crate) const MAGIC: f64 = 6_755_399_441_055_744.0;
-/// What a scaled value must be below.
-const LARGEST: f64 = 4_611_686_018_427_387_904.0;
 /// Values that are worth a thread.
 pub(crate) const WORTH_A_THREAD: usize = 1 << 17;
 
@@ -85,5 +83,5 @@ pub(crate) fn scale(fraction: u32) -> f64 {
 #[inline(always)]
 pub(crate) fn encoded(value: f64, scale: f64) -> (bool, u64) {
     let scaled = value * scale;
-    (scaled.abs() < LARGEST, simd::whole(scaled.round_ties_even(), LARGEST))
+    (scaled.abs() < simd::LARGEST, simd::whole(scaled.round_ties_even()))
 }

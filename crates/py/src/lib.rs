@@ -5,6 +5,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 hands over what it extracts")]
 
 mod comparison;
+mod memory;
 mod part;
 mod points;
 mod scaled;
@@ -194,6 +195,8 @@ mod _core {
         deal_bit_products, deal_tables, look_up, mask_bits, mask_level, merge_level, multiply_bits,
         spread_bits,
     };
+    #[pymodule_export]
+    use super::memory::keep_memory;
     #[pymodule_export]
     use super::part::Dealt;
     #[pymodule_export]
