@@ -23,6 +23,7 @@ mod planes;
 pub mod point_keys;
 pub mod prg;
 pub mod products;
+pub mod reals;
 pub mod ring;
 pub mod scaled;
 pub mod scaled_deal;

@@ -1,5 +1,7 @@
 //! Tables and unit vectors that are rotated by a mask, and read at what was opened.
 
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::spread;
@@ -7,7 +9,7 @@ use crate::products::{Buffers, both, same};
 use crate::{Error, Features, parallel, simd};
 
 /// Words, or bits, that are treated together.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 2048;
 /// Words that are worth a thread, made or read.
 const WORTH_A_THREAD: usize = 1 << 16;
 
@@ -105,12 +107,15 @@ pub fn deal_rotated<B: AsRef<[u8]> + Sync>(
 }
 
 /// Turns shares of a rotated table into what corrects them.
+#[inline(always)]
 fn rotate(row: &mut [u64], table: &[u64], by: u64) {
     let by = usize::try_from(by).unwrap_or_default();
     let (end, begin) = row.split_at_mut(by);
     let (front, back) = table.split_at(begin.len());
-    for (share, value) in begin.iter_mut().zip(front).chain(end.iter_mut().zip(back)) {
-        *share = value.wrapping_sub(*share);
+    for (shares, values) in [(begin, front), (end, back)] {
+        for (share, value) in shares.iter_mut().zip(values) {
+            *share = value.wrapping_sub(*share);
+        }
     }
 }
 

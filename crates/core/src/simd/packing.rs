@@ -3,9 +3,10 @@
 
 use core::arch::x86_64::{
     __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_and_si512, _mm512_loadu_si512,
-    _mm512_maskz_permutexvar_epi8, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set1_epi64,
-    _mm512_shrdv_epi64, _mm512_sllv_epi64, _mm512_srlv_epi64, _mm512_storeu_si512,
-    _mm512_sub_epi64,
+    _mm512_maskz_permutexvar_epi8, _mm512_maskz_set1_epi8, _mm512_or_si512,
+    _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_shrdv_epi64,
+    _mm512_sllv_epi64, _mm512_srlv_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_test_epi8_mask,
 };
 
 use crate::Features;
@@ -39,6 +40,30 @@ pub(crate) fn unpack(data: &[u8], bits: u32, words: &mut [u64], features: Featur
     // SAFETY: `features` vouches for the instruction sets.
     unsafe { unpack_groups(data, bits, &mut words[..GROUP * groups]) }
     GROUP * groups
+}
+
+/// Writes whole words of 64 bits as bytes of 0 and 1, and tells how many words that is.
+pub(crate) fn spread(words: &[u64], out: &mut [u8], features: Features) -> usize {
+    if !features.vbmi() {
+        return 0;
+    }
+    let (chunks, _) = out.as_chunks_mut();
+    let count = words.len().min(chunks.len());
+    // SAFETY: `features` vouches for the instruction sets.
+    unsafe { spread_words(&words[..count], &mut chunks[..count]) }
+    count
+}
+
+/// Writes whole words from the lowest bits of bytes, and tells how many words that is.
+pub(crate) fn gather(bits: &[u8], words: &mut [u64], features: Features) -> usize {
+    if !features.vbmi() {
+        return 0;
+    }
+    let (chunks, _) = bits.as_chunks();
+    let count = words.len().min(chunks.len());
+    // SAFETY: `features` vouches for the instruction sets.
+    unsafe { gather_words(&chunks[..count], &mut words[..count]) }
+    count
 }
 
 /// Asks for bytes that are soon read.
@@ -170,6 +195,20 @@ fn unpack_groups(data: &[u8], bits: usize, words: &mut [u64]) {
             let high = _mm512_permutexvar_epi8(ninth, data);
             store(words, _mm512_and_si512(_mm512_shrdv_epi64(low, high, shift), mask));
         }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn spread_words(words: &[u64], out: &mut [[u8; VECTOR]]) {
+    for (word, bytes) in words.iter().zip(out) {
+        store_bytes(bytes, _mm512_maskz_set1_epi8(*word, 1));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn gather_words(bits: &[[u8; VECTOR]], words: &mut [u64]) {
+    for (bytes, word) in bits.iter().zip(words) {
+        *word = _mm512_test_epi8_mask(load_bytes(bytes), _mm512_set1_epi8(1));
     }
 }
 
