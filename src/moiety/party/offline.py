@@ -18,7 +18,7 @@ from moiety.party.shares import Prepared, Shares
 from moiety.party.stock import Stock
 from moiety.party.training import joined, train
 from moiety.plan.pipeline import Target
-from moiety.run import memory
+from moiety.ring import keep_memory
 from moiety.run.gather import Gather
 from moiety.run.supply import RemoteDealer
 
@@ -45,7 +45,7 @@ class Offline(Shares):
                 "this job's enclave deals when it hands the model over, and not ahead",
                 hint='moiety offline is for jobs with training = "mpc"',
             )
-        memory.keep()
+        keep_memory()
         tables: dict[str, Table] = self.load()
         agreed, model = self.agree(signature, tables)
         prepared = self.prepared(tables, agreed, model)

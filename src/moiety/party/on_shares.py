@@ -14,7 +14,7 @@ from moiety.party.seal import Binned
 from moiety.party.shares import Prepared, Shares
 from moiety.party.stock import Stock
 from moiety.plan.pipeline import Target
-from moiety.run import memory
+from moiety.ring import keep_memory
 from moiety.run.contribute import Contribution, Contributors
 from moiety.run.remote import Remote
 from moiety.run.session import Session
@@ -27,7 +27,7 @@ class Joint(Shares):
 
     def run(self, signature: bytes) -> Outcome:
         """All steps, in order."""
-        memory.keep()
+        keep_memory()
         tables = self.load()
         agreed, model = self.agree(signature, tables)
         prepared = self.prepared(tables, agreed, model)
