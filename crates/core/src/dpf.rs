@@ -5,6 +5,8 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
+use core::mem::take;
+
 use crate::dealt::{Dealt, Share};
 use crate::gates::spread;
 use crate::hash::{BlockHash, Job, LANES};
@@ -76,6 +78,17 @@ impl Keys {
         let [low, high, flips, last] = dealt.shares(field, sizes)?;
         let (high, last) = (high.sent()?.as_chunks().0, last.sent()?.as_chunks().0);
         Ok(Words { low, high, flips, last })
+    }
+}
+
+impl<'a> Words<'a> {
+    /// What is read after a level: words of seeds of the next one, or of the first of more keys.
+    fn soon(self, keys: Keys, (depth, at): (usize, usize), size: usize) -> Option<[&'a [u8]; 2]> {
+        let last = depth + 1 == keys.depth();
+        let from = if last { at + size } else { (depth + 1) * keys.count + at };
+        let low = self.low.sent().ok()?.get(from * 63 / 8..)?;
+        let high = self.high.get(from..)?.as_flattened();
+        Some([&low[..low.len().min(8 * size)], &high[..high.len().min(8 * size)]])
     }
 }
 
@@ -222,8 +235,9 @@ impl<'a> Walked<'a> {
             level.read(self.words, self.keys, depth, (at, size));
             let place = self.keys.domain as usize - 1 - depth;
             let high = &self.words.high[depth * self.keys.count + at..][..size];
+            let mut next = self.words.soon(self.keys, (depth, at), size).unwrap_or_default();
             for walk in &mut *walks {
-                fixed.run(walk.step((level, high), place, padded));
+                fixed.run(walk.step((level, high), place, (padded, take(&mut next))));
             }
         }
         for walk in walks {
@@ -259,9 +273,6 @@ impl Level {
         words.low.words(from, &mut self.low[..size], scratch);
         words.flips.bits(from, size, &mut self.left, scratch);
         words.flips.bits(keys.depth() * keys.count + from, size, &mut self.right, scratch);
-        words.low.prefetch(from + keys.count, size);
-        let high = words.high.get(from + keys.count..).unwrap_or_default();
-        simd::prefetch(high[..size.min(high.len())].as_flattened());
     }
 }
 
@@ -293,12 +304,13 @@ impl Walk {
         &'a mut self,
         (level, high): (&'a Level, &'a [[u8; 8]]),
         place: usize,
-        padded: usize,
+        (padded, next): (usize, [&'a [u8]; 2]),
     ) -> Step<'a> {
         let row = self.bit.len();
         Step {
             level,
             high,
+            next,
             side: &self.sides[place * row..(place + 1) * row],
             seeds: (&mut self.low[..padded], &mut self.high[..padded]),
             bit: &mut self.bit,
@@ -349,6 +361,7 @@ pub(crate) fn begin(roots: &[u64], low: &mut [u64], high: &mut [u64]) {
 struct Step<'a> {
     level: &'a Level,
     high: &'a [[u8; 8]],
+    next: [&'a [u8]; 2],
     side: &'a [u64],
     seeds: (&'a mut [u64], &'a mut [u64]),
     bit: &'a mut [u64],
@@ -364,6 +377,9 @@ impl Job for Step<'_> {
         let words = low.chunks(64).zip(self.high.chunks(64));
         let seeds = self.seeds.0.chunks_mut(64).zip(self.seeds.1.chunks_mut(64));
         for (at, (seeds, words)) in seeds.zip(words).enumerate() {
+            for data in self.next {
+                simd::prefetch(data.get(512 * at..512 * (at + 1)).unwrap_or_default());
+            }
             let (side, gate) = (self.side[at], self.bit[at]);
             let child = step(hash, seeds, words, (side, gate));
             let flip = left[at] ^ side & (left[at] ^ right[at]);
