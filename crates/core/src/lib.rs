@@ -31,6 +31,7 @@ pub mod shuffle;
 mod simd;
 pub mod tree;
 pub mod truncation;
+mod walk;
 pub mod waves;
 
 pub use error::Error;
