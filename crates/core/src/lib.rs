@@ -32,6 +32,7 @@ mod simd;
 pub mod tally;
 pub mod tree;
 pub mod truncation;
+mod walk;
 pub mod waves;
 
 pub use error::Error;

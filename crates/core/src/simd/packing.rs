@@ -15,6 +15,8 @@ use crate::Features;
 const GROUP: usize = 8;
 /// Bytes of a vector.
 const VECTOR: usize = 64;
+/// The widest words that reach into no ninth byte wherever in a byte they begin.
+const FITTING: usize = 57;
 /// The narrowest words whose neighbours but one share no byte.
 const LEAST: usize = 8;
 
@@ -25,9 +27,15 @@ pub(crate) fn pack(words: &[u64], bits: u32, out: &mut [u8], features: Features)
         return 0;
     }
     let groups = ((out.len() - VECTOR) / bits + 1).min(words.len() / GROUP);
-    // SAFETY: `features` vouches for the instruction sets.
-    unsafe { pack_groups(&words[..GROUP * groups], bits, out) }
-    GROUP * groups
+    let words = &words[..GROUP * groups];
+    if bits <= FITTING {
+        // SAFETY: `features` vouches for the instruction sets.
+        unsafe { pack_groups::<false>(words, bits, out) }
+    } else {
+        // SAFETY: as above.
+        unsafe { pack_groups::<true>(words, bits, out) }
+    }
+    words.len()
 }
 
 /// Unpacks as many groups as may be read in whole vectors, and tells how many words that is.
@@ -37,9 +45,15 @@ pub(crate) fn unpack(data: &[u8], bits: u32, words: &mut [u64], features: Featur
         return 0;
     }
     let groups = ((data.len() - VECTOR) / bits + 1).min(words.len() / GROUP);
-    // SAFETY: `features` vouches for the instruction sets.
-    unsafe { unpack_groups(data, bits, &mut words[..GROUP * groups]) }
-    GROUP * groups
+    let words = &mut words[..GROUP * groups];
+    if bits <= FITTING {
+        // SAFETY: `features` vouches for the instruction sets.
+        unsafe { unpack_groups::<false>(data, bits, words) }
+    } else {
+        // SAFETY: as above.
+        unsafe { unpack_groups::<true>(data, bits, words) }
+    }
+    words.len()
 }
 
 /// Writes whole words of 64 bits as bytes of 0 and 1, and tells how many words that is.
@@ -163,7 +177,7 @@ const fn byte(at: usize) -> u8 {
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vbmi")]
-fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
+fn pack_groups<const NINTH: bool>(words: &[u64], bits: usize, out: &mut [u8]) {
     let Packing { shifts, even, odd, ninth } = &PACKING[bits];
     let (even_bytes, odd_bytes) = (load_bytes(&even.0), load_bytes(&odd.0));
     let (shift, ninth_bytes) = (load(shifts), load_bytes(&ninth.0));
@@ -172,11 +186,14 @@ fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
     for (group, words) in words.as_chunks().0.iter().enumerate() {
         let words = _mm512_and_si512(load(words), mask);
         let low = _mm512_sllv_epi64(words, shift);
-        let high = _mm512_srlv_epi64(words, back);
         let evens = _mm512_maskz_permutexvar_epi8(even.1, even_bytes, low);
         let odds = _mm512_maskz_permutexvar_epi8(odd.1, odd_bytes, low);
-        let ninths = _mm512_maskz_permutexvar_epi8(ninth.1, ninth_bytes, high);
-        let packed = _mm512_or_si512(_mm512_or_si512(evens, odds), ninths);
+        let mut packed = _mm512_or_si512(evens, odds);
+        if NINTH {
+            let high = _mm512_srlv_epi64(words, back);
+            let ninths = _mm512_maskz_permutexvar_epi8(ninth.1, ninth_bytes, high);
+            packed = _mm512_or_si512(packed, ninths);
+        }
         if let Some(out) = out[group * bits..].first_chunk_mut() {
             store_bytes(out, packed);
         }
@@ -184,7 +201,7 @@ fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vbmi,avx512vbmi2")]
-fn unpack_groups(data: &[u8], bits: usize, words: &mut [u64]) {
+fn unpack_groups<const NINTH: bool>(data: &[u8], bits: usize, words: &mut [u64]) {
     let Unpacking { bytes, ninth, shifts } = &UNPACKING[bits];
     let (bytes, ninth, shift) = (load_bytes(bytes), load_bytes(ninth), load(shifts));
     let mask = _mm512_set1_epi64((u64::MAX >> (64 - bits)).cast_signed());
@@ -192,8 +209,12 @@ fn unpack_groups(data: &[u8], bits: usize, words: &mut [u64]) {
         if let Some(data) = data[group * bits..].first_chunk() {
             let data = load_bytes(data);
             let low = _mm512_permutexvar_epi8(bytes, data);
-            let high = _mm512_permutexvar_epi8(ninth, data);
-            store(words, _mm512_and_si512(_mm512_shrdv_epi64(low, high, shift), mask));
+            let found = if NINTH {
+                _mm512_shrdv_epi64(low, _mm512_permutexvar_epi8(ninth, data), shift)
+            } else {
+                _mm512_srlv_epi64(low, shift)
+            };
+            store(words, _mm512_and_si512(found, mask));
         }
     }
 }
