@@ -91,7 +91,7 @@ def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
     @moiety.secure
     def function(
         x: From("a", low=-2, high=2), y: From("b", low=-1, high=1), z: Shared(low=-1, high=1)
-    ) -> Results(told=To("a", coins=coins), kept=Kept()):
+    ) -> Results(told=To("a", coins=coins, exact=True), kept=Kept()):
         found = follow(recipe, x, y, z)
         return {"told": found, "kept": found * 1}
 

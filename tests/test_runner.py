@@ -24,7 +24,7 @@ def step(
     x: From("a", low=-4, high=4),
     y: From("b", low=-4, high=4),
     w: Shared(low=-2, high=2, coins=True),
-) -> Results(w=Kept(), seen=To("b")):
+) -> Results(w=Kept(), seen=To("b", exact=True)):
     return {"w": xp.clip(0.5 * w + xp.sum(x) * 0.1 + xp.sum(y) * 0.2, -2, 2), "seen": xp.sum(x)}
 
 
