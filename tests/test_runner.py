@@ -71,6 +71,19 @@ def test_public_arrays_are_told_apart_however_long(kind):
 
 
 @BOTH
+def test_a_result_that_is_constant_is_kept_once(kind):
+    """Its shares add up to it: not both parties hold all of it."""
+
+    @moiety.secure
+    def slope(x: From("a", low=-1, high=1), y: From("b", low=-1, high=1)) -> Results(w=Kept()):
+        return {"w": xp.grad(lambda x: xp.sum(x * 0.5 - y))(x)}
+
+    run = kind(("a", "b"))
+    w = run.call(slope, x=Owned.of("a", np.ones(3)), y=Owned.of("b", np.ones(3)))["w"]
+    assert opened(w).tolist() == [0.5] * 3
+
+
+@BOTH
 def test_functions_of_other_parties_are_refused(kind):
     with pytest.raises(UsageError, match="among"):
         kind(("b", "a")).call(keep, x=Owned.of("a", np.zeros(2)))
