@@ -39,10 +39,19 @@ def narrow(program: Program) -> Program:
         public = any(type.owner == PUBLIC for type in program.types(step))
         if public and step.primitive.name != "select":
             return None
-        operands = [cut(rewrite, x, needs[index]) for x in rewrite.operands(step)]
+        bits = max(needs[index], _difference(program, step))
+        operands = [cut(rewrite, x, bits) for x in rewrite.operands(step)]
         return rewrite.new.append(step.primitive, tuple(operands), step.parameters)
 
     return Rewrite(program).run(visit)
+
+
+def _difference(program: Program, step: Step) -> int:
+    """The bits that hold what a choice multiplies: the difference of what it chooses from."""
+    if step.primitive.name != "select":
+        return 0
+    _, x, y = program.types(step)
+    return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
 def bits_needed(program: Program) -> list[int]:
