@@ -6,7 +6,7 @@ import pytest
 
 import moiety
 from moiety.errors import MaterialError, UsageError
-from moiety.function.signature import From, To
+from moiety.function.signature import From, Kept
 from moiety.party.stock import Stock
 from moiety.run.dealing import Dealer
 
