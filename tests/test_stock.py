@@ -15,7 +15,7 @@ def product(size):
     """The plan of a product of as many numbers, which takes triples."""
 
     @moiety.secure
-    def multiply(x: From("bank", low=-8, high=8), y: From("payco", low=-8, high=8)) -> To("bank"):
+    def multiply(x: From("bank", low=-8, high=8), y: From("payco", low=-8, high=8)) -> Kept():
         return x * y
 
     return multiply.compile({"x": (size,), "y": (size,)}).plan
