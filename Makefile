@@ -58,7 +58,7 @@ bench: setup ## reproduce every figure that README and docs quote
 	$(BIN)/python benches/run.py
 
 bench-peers: setup ## compare with PyPI spu in one run (sets it up in an environment of its own)
-	$(BIN)/python benches/peers/run.py
+	$(BIN)/python benches/run.py peers
 
 reference: setup ## write the generated pages of docs/reference anew
 	$(BIN)/python scripts/make_reference.py

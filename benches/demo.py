@@ -1,4 +1,4 @@
-"""The main job, whole, in three processes: for each split of the columns, and by trees."""
+"""The demos' jobs, whole, in processes: each split of columns, each way to train."""
 
 import json
 import resource
@@ -13,12 +13,16 @@ from moiety.report.statements import verdict
 from moiety.report.stored import from_json
 
 CASES = (
-    ("thin", "scorecard"),
-    ("bills", "scorecard"),
-    ("strong", "scorecard"),
-    ("fate", "scorecard"),
-    ("thin", "trees"),
+    ("credit", "scorecard", "thin"),
+    ("credit", "scorecard", "bills"),
+    ("credit", "scorecard", "strong"),
+    ("credit", "scorecard", "fate"),
+    ("credit", "trees", "thin"),
+    ("lending", "scorecard", "thin"),
+    ("lending", "trees", "thin"),
+    ("rural", "scorecard", ""),
 )
+"""Story, model, split; training is by MPC in all but the first story."""
 
 
 def measure():
@@ -26,11 +30,11 @@ def measure():
     return {"rows": [_run(*case) for case in CASES]}
 
 
-def _run(split, model):
+def _run(story, model, split):
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "demo"
-        command = [sys.executable, "-m", "moiety", "demo", "credit", "--json", "--no-oracle"]
-        chosen = ["--folder", target, "--split", split, "--model", model]
+        command = [sys.executable, "-m", "moiety", "demo", story, "--json", "--no-oracle"]
+        chosen = ["--folder", target, "--model", model, *(["--split", split] if split else [])]
         began, worked = time.perf_counter(), _processor()
         done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
         times = {"seconds": time.perf_counter() - began, "cpu": _processor() - worked}
@@ -38,7 +42,7 @@ def _run(split, model):
             raise RuntimeError(f"the demo failed: {done.stdout[-500:]}")
         oracle = compare_with_plaintext(target)
     report = from_json(done.stdout)
-    return {"split": split, "model": model, **times, **_facts(report, oracle)}
+    return {"story": story, "split": split, "model": model, **times, **_facts(report, oracle)}
 
 
 def _processor():
@@ -49,7 +53,9 @@ def _processor():
 
 def _facts(report, oracle):
     found = report.comparison
+    training = sum(step.seconds for step in report.steps if step.part == "training")
     return {
+        "training": training,
         "clients": report.columns[0].rows,
         "applicants": found.applicants,
         "lender_columns": len(report.columns),
@@ -61,6 +67,7 @@ def _facts(report, oracle):
         "sent": sum(step.measured.sent for step in report.steps),
         "received": sum(step.measured.received for step in report.steps),
         "difference": oracle.largest_difference,
+        "auc_difference": oracle.auc_difference,
     }
 
 

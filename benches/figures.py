@@ -1,9 +1,10 @@
 """docs/figures.md from benches/results: every figure that the documentation quotes."""
 
-import json
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+import engine_figures
+from tables import load, size, table
+
 PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
 
 _HEAD = """\
@@ -16,18 +17,15 @@ are the same on every machine; seconds are of the machine named here.
 
 def render():
     """The page, from the results as they stand."""
-    sections = (_demo, _psi, _scoring, _core)
+    engine = (engine_figures.peers, engine_figures.selection, engine_figures.scale)
+    sections = (_demo, *engine, _psi, _scoring, _core)
     return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
-
-
-def _load(name):
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _machine():
     lines = []
-    for name in ("demo", "psi", "scoring", "core"):
-        facts = _load(name)["machine"]
+    for name in ("demo", "peers", "selection", "scale", "psi", "scoring", "core"):
+        facts = load(name)["machine"]
         state = " with changes" if facts["changed"] else ""
         at = f"commit {facts['commit'][:12]}{state}, load average {facts['load']:.1f} at the start"
         lines.append(f"| {name} | {at} |")
@@ -46,52 +44,48 @@ def _machine():
     )
 
 
-def _table(title, head, rows, note):
-    """A section: title, note, table; a cell that is a number is set right."""
-    rule = ["---:" if index else "---" for index in range(len(head))]
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
-    return "\n".join([f"## {title}", "", note, "", *lines, ""])
-
-
 def _demo():
     rows = []
-    for each in _load("demo")["rows"]:
+    for each in load("demo")["rows"]:
         alone, joint, (low, high) = each["alone"], each["joint"], each["auc_interval"]
         rows.append(
             [
-                f"{each['split']}, {each['model']}",
+                ", ".join(filter(None, (each["story"], each["split"], each["model"]))),
                 str(each["lender_columns"]),
                 f"{alone['ks']:.3f} → {joint['ks']:.3f} ({joint['ks'] / alone['ks'] - 1:+.0%})",
                 f"{alone['auc']:.3f} → {joint['auc']:.3f}",
                 f"{low:+.3f} to {high:+.3f}",
                 each["verdict"].removeprefix("Joining is ").removesuffix(" here"),
                 f"{each['difference']:.1e}",
-                f"{_size(each['sent'])} / {_size(each['received'])}",
+                f"{size(each['sent'])} / {size(each['received'])}",
+                f"{each['training']:.1f}" if each["story"] != "credit" else "enclave",
                 f"{each['seconds']:.0f} / {each['cpu']:.0f}",
             ]
         )
-    first = _load("demo")["rows"][0]
+    first = load("demo")["rows"][0]
     note = (
-        f"Three processes on one machine, {first['clients']:,} common clients to train on, "
-        f"{first['applicants']:,} common applicants to score. Alone → joint, on the applicants. "
+        f"Processes on one machine; credit and lending: {first['clients']:,} common clients, "
+        f"{first['applicants']:,} common applicants to score; rural: 500 clients of the credit "
+        "union and 6,000 of each lender, 3,000 applicants. Alone → joint, on the applicants. "
         "*Difference*: the largest between secure and plaintext probabilities. *Sent / received*: "
-        "the lender's payload to and from the payment company, all steps. *Seconds*: the whole "
-        "command, set-up of the three folders included / what its four processes computed together."
+        "the receiver's payload to and from the other computing party, all steps. *Training*: "
+        "seconds by MPC. *Seconds*: the whole command, set-up of all folders included / what "
+        "its processes computed together."
     )
-    head = ["split, model", "lender's columns", "KS", "AUC", "95 % of the rise in AUC"]
-    head += ["joining is", "difference", "sent / received", "seconds / of processor"]
-    return _table("The main job: `moiety demo credit`", head, rows, note)
+    head = ["story, split, model", "own columns", "KS", "AUC", "95 % of the rise in AUC"]
+    head += ["joining is", "difference", "sent / received", "training", "seconds / of processor"]
+    return table("Whole jobs: `moiety demo`", head, rows, note)
 
 
 def _psi():
-    found = _load("psi")
+    found = load("psi")
     rows = []
     ours = found["rows"][0].get("cpu")
     for each in found["rows"]:
         if "skipped" in each:
             rows.append([each["name"], f"left out: {each['skipped']}", "", "", "", ""])
             continue
-        sent = [_size(size) if size is not None else "–" for size in each["sent"]]
+        sent = [size(count) if count is not None else "–" for count in each["sent"]]
         learns = "both" if all(each["common"]) else "one"
         times = f"{each['cpu'] / ours:.2f}" if ours else "–"
         both = [f"{each[key]:.1f}" for key in ("seconds", "cpu")]
@@ -104,19 +98,19 @@ def _psi():
         "the machine disturbs least; above 1 is slower than moiety."
     )
     head = ["system", "seconds", "processor s", "moiety = 1", "sent by each", "who learns it"]
-    return _table("Private set intersection", head, rows, note)
+    return table("Private set intersection", head, rows, note)
 
 
 def _scoring():
     rows = []
-    for each in _load("scoring")["rows"]:
+    for each in load("scoring")["rows"]:
         rows.append(
             [
                 f"{each['model']}, {each['line']}",
                 f"{each['applicants']:,}",
                 str(each["rounds"] + 1),
-                " / ".join(_size(size) for size in each["sent"]),
-                _size(each["dealt"]),
+                " / ".join(size(count) for count in each["sent"]),
+                size(each["dealt"]),
                 f"{1000 * each['median']:.0f}",
                 f"{1000 * each['slowest']:.0f}",
                 f"{1000 * each['dealing']:.0f}",
@@ -129,24 +123,16 @@ def _scoring():
     )
     head = ["model, line", "applicants", "rounds", "sent", "dealt"]
     head += ["median ms", "slowest ms", "dealing ms"]
-    return _table("Scoring on shares", head, rows, note)
+    return table("Scoring on shares", head, rows, note)
 
 
 def _core():
     rows = [
         [each["kernel"], each["size"], f"{each['best']:.2f}", f"{each['median']:.2f}", each["unit"]]
-        for each in _load("core")["rows"]
+        for each in load("core")["rows"]
     ]
     head = ["kernel", "size", "best", "median", "unit"]
-    return _table("Kernels of the Rust core", head, rows, "One call from Python.")
-
-
-def _size(count):
-    for unit in ("B", "kB", "MB"):
-        if count < 999.5 or unit == "MB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.2f} {unit}"
-        count /= 1000
-    return ""
+    return table("Kernels of the Rust core", head, rows, "One call from Python.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measures every figure that the documentation quotes, and writes it down: `make bench`.
 
-    python benches/run.py [SECTION …]        demo, psi, scoring, core; all by default
+    python benches/run.py [SECTION …]        see SECTIONS; all by default
 
 Each section becomes benches/results/SECTION.json with the facts of the machine;
 docs/figures.md is made of these files, and nothing else.
@@ -9,6 +9,7 @@ docs/figures.md is made of these files, and nothing else.
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import demo
 import figures
 import machine
 import psi
+import scale
 import scoring
+import selection
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,7 +31,24 @@ def core():
     return {"rows": json.loads(done.stdout)["rows"]}
 
 
-SECTIONS = {"demo": demo.measure, "psi": psi.measure, "scoring": scoring.measure, "core": core}
+def peers():
+    """The comparison with a peer, which it sets up in an environment of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "peers.json"
+        command = [sys.executable, Path(__file__).parent / "peers" / "run.py", "--out", target]
+        subprocess.run(command, check=True)
+        return json.loads(target.read_text(encoding="utf-8"))
+
+
+SECTIONS = {
+    "demo": demo.measure,
+    "peers": peers,
+    "selection": selection.measure,
+    "scale": scale.measure,
+    "psi": psi.measure,
+    "scoring": scoring.measure,
+    "core": core,
+}
 
 
 def main():

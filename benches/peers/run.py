@@ -10,8 +10,6 @@ stands beside it. What a row cannot show for load on the machine is in its `load
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -123,9 +121,8 @@ def main() -> None:
     secured = rows_of([sys.executable, HERE / "own.py", "--json", "--tls", *size])
     by_name = {row["work"]: row for row in peers}
     rows = [judged(row, by_name[row["peer"]], tls) for row, tls in zip(ours, secured, strict=True)]
-    machine = {"processors": os.cpu_count(), "system": platform.platform()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine, "scale": arguments.scale, "rows": rows}
+    result = {"scale": arguments.scale, "rows": rows}
     arguments.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for row in rows:
         seconds, bar = row["seconds"], row["bar"]["ratio"]
