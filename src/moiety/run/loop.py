@@ -74,6 +74,9 @@ class Secure(Planner):
         """Shares of the array of a party that does not compute, for the parties here."""
         raise NotImplementedError
 
+    def agree(self, name: str, words: Array) -> None:
+        """Takes note of a public argument, which all parties must mean alike."""
+
     def call(self, function: Function, **arguments: Given) -> dict[str, Any]:
         """See `Runner`."""
         compiled = self.compiled(function, arguments)
@@ -137,6 +140,8 @@ class Secure(Planner):
         if isinstance(type.owner, Private):
             owner = type.owner.party
             return _Bound(tuple(words if p == owner else None for p in self.here), by)
+        if words is not None:
+            self.agree(name, words)
         return _Bound((words,) * len(self.here), by)
 
     def _once(self, name: str, given: Owned, type: Type, words: Array | None) -> Any:
