@@ -1,5 +1,6 @@
 """What is refused or stopped between parties and a third owner, before anything leaks."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from moiety.errors import (
     PolicyRefused,
     UsageError,
 )
+from moiety.run.loop import mark
 from moiety.wire.frame import Kind
 from refused_kit import NAMES, THREE, X, Y, Z, held, loop, me, start, watching
 from remote_kit import among
@@ -124,9 +126,12 @@ def joint(runner, z=Z):
     return runner.call(total, **held(me(runner), x=X, y=Y, z=z))["result"]
 
 
-def instead(runner, send):
+def instead(runner, send, said=None):
     """The third owner sends something else than shares of z."""
+    compiled = runner.compiled(total, given := held("third", x=X, y=Y, z=Z))
+    right = mark(compiled, "z", replace(compiled.plan.inputs["z"], shape=given["z"].shape))
     for channel, data in zip(runner.channels, send, strict=True):
+        channel.send(Kind.SHARE, right if said is None else said)
         if data is not None:
             channel.send(*data)
     if None in send:
@@ -157,6 +162,42 @@ def test_a_third_owner_that_misbehaves_stops_the_others(name):
     assert max(counts.values()) <= 1, "nothing but an opening was sent"
 
 
+@pytest.mark.parametrize("said", [bytes(32), bytes(31), bytes(33), b""])
+def test_a_third_owner_says_what_it_sends(said):
+    works = [joint, joint, partial(instead, send=RIGHT, said=said)]
+    bank, payco, _, _ = among(THREE, works)
+    assert all(isinstance(one, PeerError) for one in (bank, payco))
+    assert any(isinstance(one, PeerMisbehaved) and "third" in str(one) for one in (bank, payco))
+
+
+def test_a_third_owner_of_another_program_is_refused():
+    def coarse(runner):
+        runner.fraction = 12
+        return joint(runner)
+
+    bank, payco, _, _ = among(THREE, [joint, joint, coarse])
+    found = [one for one in (bank, payco) if isinstance(one, PeerMisbehaved)]
+    assert found and "another program than ours" in str(found[0])
+
+
+@moiety.secure
+def count(
+    x: From("bank", low=-1, high=1),
+    y: From("payco", low=0, high=1),
+    z: From("third", low=0, high=2, dtype=int),
+) -> To("bank"):
+    return xp.sum(x) + xp.sum(y) + xp.sum(z)
+
+
+def test_an_array_that_is_used_in_two_ways_is_sent_as_each():
+    def both(runner):
+        given = held(me(runner), x=X, y=Y, z=Z)
+        return [runner.call(total, **given)["result"], runner.call(count, **given)["result"]]
+
+    bank, *_ = among(THREE, both)
+    assert bank == pytest.approx([X.sum() + Y.sum() + Z.sum()] * 2, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["NaN", "out of bounds"])
 def test_bad_data_of_a_third_owner_stay_with_it(name):
     data, words = BAD[name]
@@ -171,5 +212,6 @@ def test_a_third_owner_of_other_shapes_is_refused():
         return runner.call(total, **held("third", **shapes))["result"]
 
     bank, payco, _, _ = among(THREE, [joint, joint, other])
-    assert isinstance(payco, PeerMisbehaved) and "third sent a share of" in str(payco)
-    assert isinstance(bank, PeerError)
+    assert all(isinstance(one, PeerError) for one in (bank, payco))
+    found = [one for one in (bank, payco) if isinstance(one, PeerMisbehaved)]
+    assert found and "third sends shares of another array" in str(found[0])
