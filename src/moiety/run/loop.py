@@ -49,7 +49,7 @@ class Table:
 class _Bound:
     """An argument of a plan, in what each party that is here holds of it, whole."""
 
-    parts: tuple[Array | None, ...]
+    parts: tuple[Array | None, ...] = field(repr=False)
     name: str = ""
     """Under which a span names its rows; empty where every call takes all."""
 
