@@ -31,10 +31,11 @@ def joined(*works):
     return results
 
 
-def among(names, algorithm, *, receivers=(0, 1), limits=None, **options):
+def among(names, algorithm, *, receivers=(0, 1), limits=None, dealer=None, **options):
     """What `algorithm(runner)` returns at each party, and the dealer's service.
 
-    `algorithm` may be a list with one for each party. Further parties send shares.
+    `algorithm` may be a list with one for each party. Further parties send shares. `dealer` does
+    something else with the service than to serve.
     """
     works = algorithm if isinstance(algorithm, list) else [algorithm] * len(names)
     between, to_dealer = pair(*names[:2]), [pair(name, "dealer") for name in names[:2]]
@@ -70,7 +71,7 @@ def among(names, algorithm, *, receivers=(0, 1), limits=None, **options):
 
     def dealing():
         with service.channels[0], service.channels[1]:
-            service.serve()
+            (dealer or Service.serve)(service)
             return service
 
     return joined(

@@ -51,6 +51,8 @@ def test_an_id_is_spent_once_over_all_runs(tmp_path):
     assert len(again) == 2 and again.among(["a", "c", "b"]).tolist() == [True, False, True]
     with pytest.raises(PolicyRefused, match="scored twice"):
         again.spend(["c", "a"])
+    with pytest.raises(PolicyRefused, match="scored twice"):
+        again.spend(["c", "c"])
     assert not again.among(["c"]).any()
     again.spend(["c"])
     assert len(ledger(tmp_path)) == 3

@@ -83,12 +83,42 @@ def test_a_result_that_is_constant_is_kept_once(kind):
     assert opened(w).tolist() == [0.5] * 3
 
 
+def test_spans_of_a_masked_table_are_consecutive_rows():
+    @moiety.secure
+    def turn(x: From("a", low=-1, high=1), z: From("b", low=-1, high=1), w: WEIGHTS) -> Results(
+        w=Kept()
+    ):
+        return {"w": xp.clip(x.T @ (x @ w) * 0.25 + xp.sum(z), -4, 4)}
+
+    data = np.random.default_rng(3).uniform(-1, 1, (8, 3))
+
+    def ended(kind, spans):
+        run = kind(("a", "b"))
+        given = {"x": Owned.of("a", data), "z": Owned.of("b", np.zeros(2))}
+        w = run.call(weights, n=np.ones(3))["w"]
+        done = run.repeat(turn, state={"w": w}, given=given, spans=spans, batched=("x",))
+        return opened(done.state["w"])
+
+    back = [slice(-4, None), slice(None, 4)]
+    assert np.abs(ended(Twin, back) - ended(Clear, back)).max() < 1e-3
+    with pytest.raises(UsageError, match="every 2 rows of x"):
+        ended(Twin, [slice(0, 8, 2), slice(1, 8, 2)])
+
+
 @BOTH
 def test_functions_of_other_parties_are_refused(kind):
     with pytest.raises(UsageError, match="among"):
         kind(("b", "a")).call(keep, x=Owned.of("a", np.zeros(2)))
     with pytest.raises(UsageError, match="among"):
         kind(("b", "c")).call(keep, x=Owned.of("a", np.zeros(2)))
+
+
+WEIGHTS = Shared(low=-4, high=4, coins=True)
+
+
+@moiety.secure
+def weights(n: From("public", low=-4, high=4)) -> Results(w=Kept()):
+    return {"w": n}
 
 
 MISFITS = {

@@ -158,8 +158,8 @@ def contributed(type, data, times=2):
     """What each computing party is sent, twice, and draws from its seeds."""
     channels = Recorded(), Recorded()
     for _ in range(times):
-        contribute.send(channels, type, data)
-    seeds, rests = (channel.sent for channel in channels)
+        contribute.send(channels, type, data, bytes(32))
+    seeds, rests = (channel.sent[1::2] for channel in channels)
     drawn = [Stream(seed, 0).bytes(len(rests[0])) for seed in seeds]
     return [[*seeds, *drawn], rests]
 

@@ -23,6 +23,9 @@ class Binned:
     codes: dict[str, npt.NDArray[np.uint8]]
     label: npt.NDArray[np.uint8] | None
 
+    def __repr__(self) -> str:
+        return f"Binned({len(self.bins)} columns)"
+
     @property
     def counts(self) -> tuple[int, ...]:
         """The number of bins of each column, in the job's order: public."""

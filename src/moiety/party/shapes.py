@@ -38,6 +38,8 @@ def exchange_shapes(
     shapes, named = {own.party: own}, applicants
     for name, channel in channels.items():
         said = _received(channel, job, name)
+        if not job.model.horizontal and said["rows"] != own.rows:
+            raise PeerMisbehaved(f"{name} aligned {said['rows']:,} rows, and I {own.rows:,}")
         shapes[name] = Shape(name, said["rows"], tuple(said["counts"]), tuple(said["missing"]))
         named = named or said["applicants"]
     return [shapes[name] for name in job.names], named
@@ -53,6 +55,9 @@ def _received(channel: Channel, job: Job, name: str) -> dict[str, Any]:
     small = all(1 <= count <= MOST for count in said["counts"])
     if not counted or not small or not 1 <= said["rows"] <= member.max_rows:
         raise PeerMisbehaved(f"{name} tells of other rows and columns than the job allows")
-    if said["applicants"] and name != job.scores_to:
-        raise PeerMisbehaved(f"{name} names applicants, and receives no score")
+    applicants = said["applicants"]
+    if applicants and (name != job.scores_to or not job.model.horizontal):
+        raise PeerMisbehaved(f"{name} names applicants, and is not to")
+    if len(set(applicants)) < len(applicants) or len(applicants) > member.max_rows:
+        raise PeerMisbehaved(f"{name} names an applicant twice, or more than the job allows")
     return said

@@ -45,14 +45,14 @@ class SpentIds:
         """Writes the ids down as scored, to the disk, before this returns.
 
         Raises:
-            PolicyRefused: one of them was written down before.
+            PolicyRefused: one of them was written down before, or is named twice.
         """
-        if self.among(ids).any():
+        digests = {self._digest(one) for one in ids}
+        if len(digests) < len(ids) or digests & self._spent:
             raise PolicyRefused(
                 "an applicant would be scored twice in this job",
                 hint="a new model is a new job, which all parties sign",
             )
-        digests = {self._digest(one) for one in ids}
         append(self._path, b"".join(digests), after=self._whole)
         self._whole += _SIZE * len(digests)
         self._spent |= digests

@@ -5,7 +5,7 @@ To party 0 goes a seed, to party 1 the array less what the seed gives: either al
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from moiety.function.sums import Sum
 from moiety.lang.primitive import Array
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Type
 from moiety.ring import KEY, Stream, pack_bits, pack_words, unpack_bits, unpack_words
-from moiety.run.loop import encoded
+from moiety.run.loop import encoded, mark
 from moiety.run.planner import Planner
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
@@ -29,10 +29,18 @@ class Contributors:
 
     channels: Mapping[str, Channel] = field(default_factory=dict)
 
-    def share(self, owner: str, type: Type, party: int) -> Array:
-        """This party's share of an owner's array."""
+    def hear(self, owner: str, mark: bytes) -> None:
+        """Returns if the owner is about to send shares of just this; see `loop.mark`."""
         if owner not in self.channels:
             raise UsageError(f"{owner} does not compute, and is not connected to send shares")
+        if self.channels[owner].receive(Kind.SHARE, len(mark)) != mark:
+            raise PeerMisbehaved(
+                f"{owner} sends shares of another array, or for another program than ours",
+                hint="all parties must run the same job with the same version of moiety",
+            )
+
+    def share(self, owner: str, type: Type, party: int) -> Array:
+        """This party's share of an owner's array."""
         channel, size = self.channels[owner], _size(type)
         due = size if party else KEY
         data = channel.receive(Kind.SHARE, due)
@@ -56,8 +64,10 @@ def _unpacked(type: Type, data: bytes, *, strict: bool = True) -> Array:
     return unpack_words(data, type.size, WORD_BITS).reshape(type.shape)
 
 
-def send(channels: Sequence[Channel], type: Type, words: Array) -> None:
-    """Sends the shares of an array to party 0 and to party 1."""
+def send(channels: Sequence[Channel], type: Type, words: Array, mark: bytes) -> None:
+    """Sends the shares of an array to party 0 and to party 1, after what says which it is."""
+    for channel in channels:
+        channel.send(Kind.SHARE, mark)
     seed = secrets.token_bytes(KEY)
     drawn = _drawn(type, seed)
     with np.errstate(over="ignore"):
@@ -108,17 +118,19 @@ class Contribution(Planner):
             type = compiled.plan.inputs.get(name)
             if type is None or not isinstance(one, Owned) or type.owner != SHARED:
                 continue
-            if one.owner == self.name and (id(one), name) not in self._sent:
-                words = encoded(compiled, name, one)
-                if words is None:
-                    raise UsageError(f"{self.name} does not bring {name}")
-                send(self.channels, whole(type, one), words)
-                self._sent[id(one), name] = one
+            if one.owner == self.name:
+                self._send(compiled, name, one, replace(type, shape=one.shape))
 
-
-def whole(type: Type, owned: Owned) -> Type:
-    """The type of all rows of an array of which a plan may take some."""
-    return Type(owned.shape, type.kind, type.owner, type.lo, type.hi, type.error, type.ring)
+    def _send(self, compiled: Compiled, name: str, one: Owned, type: Type) -> None:
+        """Sends an array, once however often it is used as such."""
+        key = (id(one), name, str(type))
+        if key in self._sent:
+            return
+        words = encoded(compiled, name, one)
+        if words is None:
+            raise UsageError(f"{self.name} does not bring {name}")
+        send(self.channels, type, words, mark(compiled, name, type))
+        self._sent[key] = one
 
 
 def _results(compiled: Compiled, whose: Mapping[str, Sum | None]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Correlated randomness for runs of one plan: dealt, carried, spent once.
 
-The dealer draws a seed for each party and computes party 1's corrections. It learns nothing about
-inputs or results. With one party's view, though, it can compute the other's inputs: the profile
-assumes that the dealer colludes with nobody.
+The dealer draws a seed for each party, or is told the one that the party drew, and computes party
+1's corrections. It learns nothing about inputs or results. With one party's view, though, it can
+compute the other's inputs: the profile assumes that the dealer colludes with nobody.
 """
 
 import secrets
@@ -175,16 +175,21 @@ class Dealer:
     _masks: dict[bytes, _KeptMask] = field(default_factory=dict, init=False)
 
     def deal(
-        self, bill: Bill, runs: int = 1, masks: Mapping[str, MaskUse] | None = None
+        self,
+        bill: Bill,
+        runs: int = 1,
+        masks: Mapping[str, MaskUse] | None = None,
+        seeds: tuple[bytes, bytes] | None = None,
     ) -> tuple[Material, Material]:
         """A fresh lot for so many runs: a part for each party, made as it is asked for.
 
-        The corrections of a run are kept until both parties have taken them.
+        `seeds` are those that the parties drew, if they did. The corrections of a run are kept
+        until both parties have taken them.
 
         Raises:
             MaterialError: an input was masked with a lot that this dealer did not deal.
         """
-        lot, seeds = self.draw(), (self.draw(), self.draw())
+        lot, seeds = self.draw(), seeds or (self.draw(), self.draw())
         used = {} if masks is None else masks
         self._check(bill, runs, used)
         keys = tuple(Lot(party, lot, bill.plan, seeds[party], runs) for party in (0, 1))

@@ -1,12 +1,13 @@
 """What runners that compute on shares have in common: masked tables, calls and loops."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from moiety.errors import InternalError
+from moiety.errors import InternalError, UsageError
 from moiety.function import codec
 from moiety.function.function import Compiled, Function
 from moiety.function.runner import (
@@ -48,7 +49,7 @@ class Table:
 class _Bound:
     """An argument of a plan, in what each party that is here holds of it, whole."""
 
-    parts: tuple[Array | None, ...]
+    parts: tuple[Array | None, ...] = field(repr=False)
     name: str = ""
     """Under which a span names its rows; empty where every call takes all."""
 
@@ -73,6 +74,12 @@ class Secure(Planner):
     def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array | None]:
         """Shares of the array of a party that does not compute, for the parties here."""
         raise NotImplementedError
+
+    def agree(self, name: str, words: Array) -> None:
+        """Takes note of a public argument, which all parties must mean alike."""
+
+    def announced(self, owner: str, mark: bytes) -> None:
+        """Hears from a further owner what it sends shares of, which must be `mark`."""
 
     def call(self, function: Function, **arguments: Given) -> dict[str, Any]:
         """See `Runner`."""
@@ -106,8 +113,9 @@ class Secure(Planner):
         masks = {}
         for name in tables:
             table = self._masked(compiled, name, given[name])
-            bound[masked(name)] = _Bound(table.parts, name if name in batched else "")
-            rows = tuple(rows_of(s, name).start or 0 if name in batched else 0 for s in spans)
+            by = name if name in batched else ""
+            bound[masked(name)] = _Bound(table.parts, by)
+            rows = tuple(_first(span, by, given[name]) for span in spans)
             masks[masked(name)] = MaskUse(table.lot, rows)
         _, run = self.begin(compiled.plan, len(spans), masks)
         now, results = dict(state), dict[str, list[Any]]()
@@ -133,18 +141,21 @@ class Secure(Planner):
             return _Bound((None,) * len(self.here))
         words = encoded(compiled, name, given)
         if isinstance(given, Owned) and type.owner == SHARED:
-            return _Bound(tuple(self._once(name, given, type, words)), by)
+            return _Bound(tuple(self._once(compiled, name, given, words)), by)
         if isinstance(type.owner, Private):
             owner = type.owner.party
             return _Bound(tuple(words if p == owner else None for p in self.here), by)
+        if words is not None:
+            self.agree(name, words)
         return _Bound((words,) * len(self.here), by)
 
-    def _once(self, name: str, given: Owned, type: Type, words: Array | None) -> Any:
-        """The shares of a further owner's array, sent once however often it is used."""
-        key = (id(given), name)
+    def _once(self, compiled: Compiled, name: str, given: Owned, words: Array | None) -> Any:
+        """The shares of a further owner's array, sent once however often it is used as such."""
+        type = replace(compiled.plan.inputs[name], shape=given.shape)
+        key = (id(given), name, str(type))
         if key not in self._kept:
-            shares = self.shared(given, replace(type, shape=given.shape), words)
-            self._kept[key] = given, shares
+            self.announced(given.owner, mark(compiled, name, type))
+            self._kept[key] = given, self.shared(given, type, words)
         return self._kept[key][1]
 
     def _masked(self, compiled: Compiled, name: str, given: Given) -> Table:
@@ -190,9 +201,26 @@ class Secure(Planner):
         return results
 
 
+def mark(compiled: Compiled, name: str, type: Type) -> bytes:
+    """32 bytes that say which argument of which program is shared, and as what."""
+    said = f"moiety share v1\0{name}\0{type}\0".encode()
+    return hashlib.sha256(said + compiled.meant.hash).digest()
+
+
 def rows_of(span: Span, name: str) -> slice:
     """The rows that a span means of an argument."""
     return span[name] if isinstance(span, Mapping) else span
+
+
+def _first(span: Span, name: str, table: Given) -> int:
+    """The first of the consecutive rows of a table that a span means; all of it without a name."""
+    rows = range(table.shape[0])[rows_of(span, name)] if name else range(1)
+    if rows.step != 1:
+        raise UsageError(
+            f"every {rows.step} rows of {name}, which is masked once",
+            hint="put the rows of each span one after the other",
+        )
+    return rows.start
 
 
 def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:

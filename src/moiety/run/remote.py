@@ -61,6 +61,14 @@ class Remote(Secure):
 
         return material.lot.lot, run
 
+    def agree(self, name: str, words: Array) -> None:
+        """See `Secure`."""
+        self._course.update(name.encode() + hashlib.sha256(words.tobytes()).digest())
+
+    def announced(self, owner: str, mark: bytes) -> None:
+        """See `Secure`."""
+        self.contributors.hear(owner, mark)
+
     def shared(self, owned: Owned, type: Type, words: Array | None) -> Sequence[Array]:
         """See `Secure`: what the array's owner sends of it."""
         return [self.contributors.share(owned.owner, type, self.session.party)]

@@ -1,9 +1,12 @@
 """Asking a dealer for lots, and dealing them, over channels.
 
 Both parties ask for the same: a bill, so many runs, and which masked tables they multiply. The
-dealer compares, deals, and sends each party its seed and then its corrections run by run, as fast
-as they are taken: no more than one run's corrections are held anywhere. A dealer sees no plan, no
-input and no result; it learns how much of which correlations is used, and when.
+dealer compares, deals, and sends each party its corrections run by run, as fast as they are taken:
+no more than one run's corrections are held anywhere. A dealer sees no plan, no input and no result;
+it learns how much of which correlations is used, and when.
+
+Each party draws the seed of its masks itself and tells the dealer: what it sends to its peer is
+masked afresh, even if the dealer deals a lot twice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +17,7 @@ from moiety.errors import InternalError, MaterialError, PeerMisbehaved, PolicyRe
 from moiety.message import decode, encode
 from moiety.plan import billing
 from moiety.plan.bill import Bill
-from moiety.run.dealing import LOT, SEED, Dealer, Lot, MaskUse, Material
+from moiety.run.dealing import LOT, SEED, Dealer, Lot, MaskUse, Material, fresh
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
@@ -23,7 +26,8 @@ ORDER: dict[str, Any] = {
     "masks": [{"lot": bytes, "name": str, "rows": list[int]}],
     "runs": int,
 }
-HEADER = {"lot": bytes, "seed": bytes}
+ASKED = {"order": bytes, "seed": bytes}
+HEADER = {"lot": bytes}
 LARGEST = 1 << 25
 """Bytes of a request."""
 
@@ -52,11 +56,12 @@ class RemoteDealer:
 
         A lot must be spent, to its end, before the next one is asked for.
         """
-        self.channel.send(Kind.DEAL, request(bill, runs, masks))
+        seed = fresh()
+        self.channel.send(Kind.DEAL, encode({"order": request(bill, runs, masks), "seed": seed}))
         said = decode(self.channel.receive(Kind.DEAL, 256), HEADER, 256, sender="the dealer")
-        if (len(said["lot"]), len(said["seed"])) != (LOT, SEED):
+        if len(said["lot"]) != LOT:
             raise MaterialError("the dealer sent a lot with fields of wrong lengths")
-        lot = Lot(self.party, said["lot"], bill.plan, said["seed"], runs)
+        lot = Lot(self.party, said["lot"], bill.plan, seed, runs)
         return Material(lot, self._corrections(bill.sizes[self.party], runs))
 
     def _corrections(self, size: int, runs: int) -> Iterator[bytes]:
@@ -92,6 +97,27 @@ class Limits:
     runs: int = 1 << 24
 
 
+@dataclass(frozen=True, repr=False)
+class _Asked:
+    """What both parties ask for, and the seed of each."""
+
+    bill: Bill
+    runs: int
+    masks: dict[str, MaskUse]
+    seeds: tuple[bytes, bytes]
+
+
+def _heard(channel: Channel) -> tuple[bytes, bytes]:
+    """One party's order and seed; an empty order if it needs no more."""
+    data = channel.receive(Kind.DEAL, LARGEST)
+    if not data:
+        return b"", b""
+    body = decode(data, ASKED, LARGEST, sender=channel.peer)
+    if len(body["seed"]) != SEED or not body["order"]:
+        raise PeerMisbehaved(f"{channel.peer} asks for a lot and tells no seed")
+    return body["order"], body["seed"]
+
+
 @dataclass
 class Service:
     """Deals for two parties over a channel to each, until both say that they need no more."""
@@ -110,10 +136,11 @@ class Service:
             PolicyRefused: the parties ask for different lots, or for more than the limits.
         """
         while (asked := self._asked()) is not None:
-            self._deal(*asked)
+            self._deal(asked)
 
-    def _asked(self) -> tuple[Bill, int, dict[str, MaskUse]] | None:
-        first, second = (channel.receive(Kind.DEAL, LARGEST) for channel in self.channels)
+    def _asked(self) -> "_Asked | None":
+        """What both parties ask for; None if they need no more."""
+        (first, one), (second, other) = (_heard(channel) for channel in self.channels)
         if first != second:
             raise PolicyRefused(
                 "the parties ask for different lots of correlated randomness",
@@ -123,10 +150,12 @@ class Service:
             return None
         sender = self.channels[0].peer
         body = decode(first, ORDER, LARGEST, sender=sender)
-        masks = {one["name"]: MaskUse(one["lot"], tuple(one["rows"])) for one in body["masks"]}
-        return billing.decode(body["bill"], sender=sender), body["runs"], masks
+        masks = {use["name"]: MaskUse(use["lot"], tuple(use["rows"])) for use in body["masks"]}
+        bill = billing.decode(body["bill"], sender=sender)
+        return _Asked(bill, body["runs"], masks, (one, other))
 
-    def _deal(self, bill: Bill, runs: int, masks: dict[str, MaskUse]) -> None:
+    def _deal(self, asked: "_Asked") -> None:
+        bill, runs = asked.bill, asked.runs
         self.dealt += max(runs, 0) * max(bill.sizes)
         self.runs += max(runs, 0)
         if self.dealt > self.limits.dealt or self.runs > self.limits.runs:
@@ -135,10 +164,9 @@ class Service:
                 "more than this dealer deals",
                 hint="split the job, or raise the dealer's limits",
             )
-        parts = self.dealer.deal(bill, runs, masks)
+        parts = self.dealer.deal(bill, runs, asked.masks, asked.seeds)
         for part, channel in zip(parts, self.channels, strict=True):
-            header = {"lot": part.lot.lot, "seed": part.lot.seed}
-            channel.send(Kind.DEAL, encode(header))
+            channel.send(Kind.DEAL, encode({"lot": part.lot.lot}))
         flows = [part.open() for part in parts]
         for _ in range(runs):
             self._one_run(bill, flows)
