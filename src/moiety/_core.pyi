@@ -67,6 +67,17 @@ class Dealt:
     def row(self, field: int, count: int) -> _Words:
         """A field of `count` bits as a row: 64 a word, padded with zeros."""
 
+@final
+class Layout:
+    """Where the parts of all correlations of a run lie: the same in every run.
+
+    Each part is (stream, `begin`, `fields`), as in `Dealt`; its fields are drawn from byte 0 on.
+    """
+
+    def __new__(cls, parts: Sequence[tuple[int, int, Sequence[tuple[int, bool]]]]) -> Layout: ...
+    def dealt(self, key: bytes, corrections: bytes | None = None) -> list[Dealt]:
+        """The parts of one run, which share the expanded key and the corrections."""
+
 # Ticks. `own` and `theirs` are the two messages of a round; `first` is whether this party adds
 # public terms. A message with another length or with set padding is a ValueError.
 

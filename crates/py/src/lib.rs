@@ -193,7 +193,7 @@ mod _core {
         spread_bits,
     };
     #[pymodule_export]
-    use super::part::Dealt;
+    use super::part::{Dealt, Layout};
     #[pymodule_export]
     use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
     #[pymodule_export]
