@@ -116,7 +116,7 @@ def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
     transcript = twin.lockstep([party.run() for party in parties])
     assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
     for index, node in enumerate(plan.nodes):
-        assert inside(node.type, *(party.values[index].data for party in parties)), node
+        assert inside(node.type, *(party.held(index) for party in parties)), node
     errors = accuracy.bounds(plan.program)
     real = compiled.real(**data)
     shares = [result["kept"] for result in transcript.results if "kept" in result]

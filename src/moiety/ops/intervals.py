@@ -11,7 +11,7 @@ from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import DEALER, Array, Correlated, Operand, all_shared, example, primitive
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Fixed, Type, bits, signed_bits, words
 from moiety.ops import rules
-from moiety.ops.local import linear
+from moiety.ops.local import unchanged
 from moiety.ops.rules import signed_words
 from moiety.ops.work import keys
 from moiety.protocols import comparison, dpf, piecewise
@@ -243,7 +243,7 @@ def _read_as(x: Type, *, fraction: int) -> Type:
     return replace(x, kind=Fixed(fraction))
 
 
-@linear
+@unchanged
 @primitive(
     rule=_read_as, shapes=("n",), examples=(example(signed_words(64, 3, fraction=9), fraction=8),)
 )
@@ -265,7 +265,7 @@ def _proven(x: Type, *, lo: int, hi: int, by: str) -> Type:
     return replace(x, lo=max(x.lo, lo), hi=min(x.hi, hi))
 
 
-@linear
+@unchanged
 @primitive(
     rule=_proven,
     shapes=("n",),

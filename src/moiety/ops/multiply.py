@@ -63,7 +63,13 @@ def _public_factor(x: Type, y: Type) -> bool:
     return {x.owner, y.owner} == {PUBLIC, SHARED}
 
 
-@multiply.way(DEALER, name="public factor", accepts=_public_factor, source="linear in the shares")
+@multiply.way(
+    DEALER,
+    name="public factor",
+    accepts=_public_factor,
+    linear=True,
+    source="linear in the shares",
+)
 def _(ctx: Context, x: Operand, y: Operand) -> Array:
     return x.words * y.words
 
@@ -101,7 +107,13 @@ def _public_matrix(x: Type, y: Type) -> bool:
     return (x.owner, y.owner) == (PUBLIC, SHARED)
 
 
-@matmul.way(DEALER, name="public factor", accepts=_public_matrix, source="linear in the shares")
+@matmul.way(
+    DEALER,
+    name="public factor",
+    accepts=_public_matrix,
+    linear=True,
+    source="linear in the shares",
+)
 def _(ctx: Context, x: Operand, y: Operand) -> Array:
     return matmul.meaning(x.words, y.words)
 

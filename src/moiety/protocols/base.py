@@ -13,7 +13,7 @@ from moiety.errors import PeerMisbehaved
 from moiety.protocols.correlations import Supply
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Tick:
     """One round as one party sees it; a peer that is absent gets or sends nothing."""
 
@@ -37,23 +37,17 @@ T = TypeVar("T")
 Protocol: TypeAlias = Generator[Tick, Received, T]
 
 
-@dataclass(frozen=True)
 class Context:
-    """What a protocol may touch: who it is, and the correlations dealt for this step."""
+    """What a protocol may touch: who it is, and the correlations dealt for this step.
 
-    party: int
-    supply: Supply
-    parties: int = 2
+    `first` is true at the one party that adds public terms; `peers` are the other parties.
+    """
 
-    @property
-    def first(self) -> bool:
-        """True at the one party that adds public terms."""
-        return self.party == 0
+    __slots__ = ("first", "party", "peers", "supply")
 
-    @property
-    def peers(self) -> tuple[int, ...]:
-        """The other parties."""
-        return tuple(party for party in range(self.parties) if party != self.party)
+    def __init__(self, party: int, supply: Supply) -> None:
+        self.party, self.supply = party, supply
+        self.first, self.peers = party == 0, (1 - party,)
 
     def to_all(self, message: bytes) -> Tick:
         """The tick in which every party sends every other a message of the same size."""
