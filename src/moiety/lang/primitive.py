@@ -146,6 +146,8 @@ class Primitive:
     ways: list[Way] = field(default_factory=list)
     accuracy: Callable[..., float] | None = None
     """Bounds |result - real result| from operand types, `errors` and parameters; see `plan`."""
+    needs: Callable[..., int] | None = None
+    """How many low bits it uses of a word, from operand types and parameters; None: see `plan`."""
     unchanged: bool = False
     """True where the result has the words of the first operand: it says something of its type."""
 

@@ -52,6 +52,9 @@ def less_than_each(x: Array, *, at: tuple[int, ...]) -> Array:
     return ((x[..., np.newaxis] - cuts).view(np.int64) < 0).astype(np.uint8)
 
 
+less_than_each.needs = width
+
+
 def _digits_cost(x: Type, *, at: tuple[int, ...]) -> Cost:
     tree = comparison.opened_bits(x.size, width(x, at) - 1)
     rounds = (both_ways(*[opened] * len(at)) for opened in tree)
