@@ -50,12 +50,16 @@ def products():
         (300, 300, 300, 1),
         (1000, 100, 8, 1),
         (100_000, 100, 1, 1),
+        (1000, 100, 1, 1),
         (65, 30, 1, 1),
     ]:
-        a, b = words(m, k), words(k, n)
-        best, median = measure(lambda a=a, b=b, t=threads: _core.matmul_u64(a, b, t))
+        a, b, e = words(m, k), words(k, n), words(m, n)
         size = f"({m}×{k})·({k}×{n}), {threads} thread{'s' * (threads > 1)}"
-        yield "matmul", size, m * k * n / best / 1e9, m * k * n / median / 1e9, "GMAC/s"
+        for name, work in (
+            ("matmul", partial(_core.matmul_u64, a, b, threads)),
+            ("transposed matmul", partial(_core.matmul_u64, a, e, threads, transposed=True)),
+        ):
+            yield name, size, *(m * k * n / seconds / 1e9 for seconds in measure(work)), "GMAC/s"
 
 
 def streams():
@@ -74,6 +78,18 @@ def packing():
         for name, seconds in (("pack", pack), ("unpack", unpack)):
             best, median = (1e9 * t / len(x) for t in seconds)
             yield name, f"10^6 words of {bits} bits", best, median, "ns/word"
+
+
+def reals():
+    """A table of reals, encoded, and masked or multiplied without its words in memory."""
+    x = np.random.default_rng(1).uniform(-1, 1, (100_000, 100))
+    flat, part = x.reshape(-1), Stream(bytes(16), 0).part([(64 * x.size, False)])
+    for name, work in (
+        ("encode", partial(_core.encode_words, flat, 18)),
+        ("mask reals", partial(_core.mask_reals, flat, 18, part, 0, 64)),
+        ("multiply reals", partial(_core.multiply_reals, x, 18, words(100, 1))),
+    ):
+        yield name, "10^7 reals", *(1e9 * t / x.size for t in measure(work)), "ns/element"
 
 
 def ticks():
@@ -155,10 +171,12 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--whole", action="store_true", help="add two whole parties at once")
     arguments = parser.parse_args()
+    _core.keep_memory()
     kinds = [
         products,
         streams,
         packing,
+        reals,
         ticks,
         point_functions,
         group,

@@ -30,8 +30,6 @@ from moiety.wire.emulator import Link
 
 WAN = Link(delay=0.020, bandwidth=100e6)
 BATCH, COLUMNS = 1000, 50
-NOISE = 0.03
-"""Medians that differ by less are not told apart."""
 FORCED = ("tables of 3 bits", "tables of 4 bits", "tables of 6 bits", "digit tables", "DPF")
 
 
@@ -147,8 +145,8 @@ def measured(situation, calibration, repeats):
         _row(name, compiled.plan, seconds[name], processor[name])
         for name, _, compiled in contenders
     ]
-    least = min(row["median"] for row in rows)
-    return [{**row, "behind": row["median"] / least - 1} for row in rows]
+    best = min(rows, key=lambda row: row["median"])
+    return [{**row, "best": row is best, "near": row["median"] <= best["upper"]} for row in rows]
 
 
 def _row(name, plan, seconds, processor):
@@ -158,6 +156,7 @@ def _row(name, plan, seconds, processor):
         "expansions": [one.chosen.name for one in plan.approximated],
         "predicted": predicted(plan).seconds,
         "median": median(seconds),
+        "upper": float(np.quantile(seconds, 0.75)),
         "least": min(seconds),
         "processor": min(processor),
         "rounds": len(cost.rounds),
@@ -192,12 +191,12 @@ def page(found):
                 f"{1e3 * row[key]:7.1f}ms" for key in ("predicted", "median", "least", "processor")
             )
             sent = "".join(f"{size:>11,}" for size in (*row["sent"], row["dealt"]))
-            mark = "*" if not row["behind"] else "≈" if row["behind"] < NOISE else " "
+            mark = "*" if row["best"] else "≈" if row["near"] else " "
             how = ", ".join(row["expansions"]) if row["plan"] == "chosen" else ""
             lines.append(
                 f"  {mark} {row['plan']:26} {' '.join(times)} {row['rounds']:>6} {sent}  {how}"
             )
-    return "\n".join([*lines, f"* least median; ≈ within {NOISE:.0%} of it"])
+    return "\n".join([*lines, "* least median; ≈ not above its upper quartile: not told apart"])
 
 
 def main():

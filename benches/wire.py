@@ -7,6 +7,7 @@ median of party 0; `hashing` is the share of them that the two tallies take by t
 """
 
 import json
+import secrets
 import socket
 import statistics
 import sys
@@ -22,7 +23,7 @@ from moiety.wire.tls import connect, listen
 
 SIZES = (64, 1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 24, 1 << 26)
 BUDGET, FEWEST, MOST = 1 << 29, 15, 5000
-WARM_UP, PATIENCE = 0.2, 120
+WARM_UP, PATIENCE = 300, 120
 
 
 def measure():
@@ -63,8 +64,8 @@ def _party(party, line, port, credentials, into):
 
 def _exchanges(channel, size):
     """Exchanges until both are warm, then as many as the size allows."""
-    payload, seconds = bytes(size), []
-    for _ in range(5 if size > 1 << 20 else 300):
+    payload, seconds = secrets.token_bytes(size), []
+    for _ in range(WARM_UP if size <= 1 << 20 else 5):
         channel.exchange(payload, size)
     worked = time.process_time()
     for _ in range(min(MOST, max(FEWEST, BUDGET // size))):
@@ -98,7 +99,7 @@ def _tls(party, port, credentials):
 
 def _hashing(size):
     """Seconds that the two tallies of an exchange take."""
-    tally, header, payload, seconds = Tally(), bytes(16), bytes(size), []
+    tally, header, payload, seconds = Tally(), bytes(16), secrets.token_bytes(size), []
     for _ in range(max(5, min(1000, BUDGET // 8 // size))):
         began = time.perf_counter()
         tally.add(header, payload)

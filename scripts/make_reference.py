@@ -1,6 +1,7 @@
 """Writes the pages of docs/ that follow from the code or from measurements, or checks them.
 
-python scripts/make_reference.py             writes docs/reference/*.md and docs/figures.md
+python scripts/make_reference.py             writes docs/reference/*.md, docs/figures.md, and the
+                                             tables of docs/threat-model.md
 python scripts/make_reference.py --check     prints what differs, and exits with 1 if anything does
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import threat_table
 import typer
 
 from moiety import errors
@@ -21,6 +23,7 @@ from moiety.ops.functions import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
+THREATS = ROOT / "docs" / "threat-model.md"
 _MADE = "Made from the code by `scripts/make_reference.py`; do not edit.\n"
 _OPERATORS = """\
 # Operators
@@ -79,6 +82,7 @@ def pages() -> dict[Path, str]:
         PAGES / "cli.md": command_line(),
         PAGES / "errors.md": error_tree(),
         ROOT / "docs" / "figures.md": _figures().render(),
+        THREATS: threat_table.between(THREATS.read_text(encoding="utf-8"), threat_table.tables()),
     }
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from moiety.errors import UsageError
 from moiety.lang.primitive import DEALER
 from moiety.lang.trace import trace
+from moiety.ops import reals
 from moiety.plan import accuracy
 from moiety.plan.candidates import assemble, candidates, cheapest
 from moiety.protocols.additive import signed
@@ -56,3 +57,17 @@ def refused(function, **inputs):
     except UsageError as error:
         return f"{error} ({error.hint})"
     raise AssertionError("not refused")
+
+
+def values_of(plan, x):
+    """The output y on shares; its type's bounds and the plan's price must hold."""
+    transcript = twin.run(plan, twin.split(plan, {"x": x}))
+    assert transcript.cost.rounds == plan.cost.rounds
+    type = plan.program.nodes[plan.outputs["y"]].type
+    word = signed(sum(result["y"] for result in transcript.results), type.ring).view(np.int64)
+    assert word.min() >= type.lo and word.max() <= type.hi
+    return np.ldexp(word.astype(np.float64), -type.fraction)
+
+
+def exactly(function, x, fraction=18):
+    return reals.FUNCTIONS[function](np.ldexp(x.view(np.int64).astype(np.float64), -fraction))

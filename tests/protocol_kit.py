@@ -36,3 +36,26 @@ def integers(lo, hi, count):
     edges = [v for v in (lo, lo + 1, hi - 1, hi, -1, 0, 1) if lo <= v <= hi]
     uniform = [lo + secrets.randbelow(hi - lo + 1) for _ in range(count - len(edges))]
     return np.array([v % 2**64 for v in edges + uniform], np.uint64)
+
+
+def drawn(low, high, count):
+    """So many of `integers`, the bounds first, however few."""
+    return integers(low, high, max(count, 9))[:count]
+
+
+def coins(*shape):
+    """Fair bits."""
+    count = int(np.prod(shape, dtype=int))
+    return (np.frombuffer(secrets.token_bytes(count), np.uint8) & np.uint8(1)).reshape(shape)
+
+
+def run(bill, side, words=(), bits=()):
+    """What both parties return, with words shared by addition and bits by exclusive or."""
+    halves = [coins(*bit.shape) for bit in bits]
+
+    def with_bits(ctx, *shares):
+        mine = [half if ctx.first else half ^ bit for half, bit in zip(halves, bits, strict=True)]
+        return (yield from side(ctx, *shares, *mine))
+
+    transcript = both(bill, with_bits, *words)
+    return transcript.results

@@ -84,5 +84,10 @@ class Play(Stage):
 
 
 def copy_stage(folder):
-    shutil.copytree(base().folder, folder)
-    return Play(folder, base().actors, base().terms, base().address)
+    return copy_of(base(), folder)
+
+
+def copy_of(stage, folder):
+    """A copy of any stage, to be spoilt."""
+    shutil.copytree(stage.folder, folder)
+    return Play(folder, stage.actors, stage.terms, stage.address)

@@ -57,7 +57,7 @@ FUNCTIONS = {
 
 
 def made(body, receiver="a"):
-    def function(x: X, y: Y, n: N, b: B) -> To(receiver):
+    def function(x: X, y: Y, n: N, b: B) -> To(receiver, exact=True):
         return body(x, y, n, b)
 
     return moiety.secure(function)
@@ -136,7 +136,9 @@ def test_what_secrets_cannot_do_is_refused_with_a_remedy(name):
 
 def test_an_overflow_names_the_line_the_bounds_and_the_remedy():
     @moiety.secure
-    def area(x: From("a", low=-1e5, high=1e5), y: From("b", low=-1e5, high=1e5)) -> To("a"):
+    def area(x: From("a", low=-1e5, high=1e5), y: From("b", low=-1e5, high=1e5)) -> To(
+        "a", exact=True
+    ):
         return x * y
 
     with pytest.raises(
@@ -158,7 +160,7 @@ def test_an_integer_product_past_64_bits_is_refused():
 
 def test_small_factors_keep_their_precision():
     @moiety.secure
-    def scaled(x: From("a", low=-4, high=4)) -> To("b"):
+    def scaled(x: From("a", low=-4, high=4)) -> To("b", exact=True):
         return x * 1e-6
 
     compiled = scaled.compile({"x": (1,)}, fraction=24)

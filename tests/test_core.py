@@ -3,8 +3,6 @@
 import hashlib
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +160,8 @@ def test_product_is_the_product(m, k, n, threads):
     assert found.dtype == np.uint64 and found.shape == (m, n)
     assert (found.astype(object) == exact).all()
     assert (ring.matmul(np.asfortranarray(a), b[::1, ::1]) == found).all()
+    turned = np.ascontiguousarray(a.T)
+    assert (_core.matmul_u64(turned, b, threads, transposed=True) == found).all()
 
 
 @pytest.mark.parametrize(("m", "k", "n"), [(301, 517, 130), (1, 3000, 600), (4000, 90, 1)])
@@ -179,6 +179,8 @@ def test_product_refuses():
     a = np.zeros((2, 3), np.uint64)
     with pytest.raises(ValueError, match=r"shapes \[2, 3\] and \[2, 3\] do not chain"):
         _core.matmul_u64(a, a)
+    with pytest.raises(ValueError, match=r"shapes \[3, 2\] and \[3, 2\] do not chain"):
+        _core.matmul_u64(a, np.zeros((3, 2), np.uint64), transposed=True)
     with pytest.raises(ValueError, match="b: the array is not C-contiguous"):
         _core.matmul_u64(a, a.T)
     for unfit in (a.astype(np.int64), a.astype(float), a.reshape(-1), a.astype(">u8")):
@@ -255,38 +257,3 @@ def test_a_key_stays_hidden():
         pickle.dumps(key)
     with pytest.raises(TypeError):
         _core.PsiKey()
-
-
-# Code paths
-
-EVERYTHING = """
-import hashlib, numpy as np
-from moiety import _core
-out = np.zeros(70_001, np.uint8)
-_core.stream(bytes(range(16)), 9, 5, out)
-word = out[:65_536].view(np.uint64)
-products = [
-    _core.matmul_u64(word[: m * k].reshape(m, k), word[100 : 100 + k * n].reshape(k, n))
-    for m, k, n in [(60, 90, 70), (90, 50, 1), (1, 60, 90), (77, 2, 40), (6, 200, 8)]
-]
-packed = _core.pack_words(word, 37)
-rows = 3 * [15 * 999] + [7 * 999]
-dealt = _core.Dealt(bytes(16), 5, 0, [(bits, False) for bits in rows])
-signs = _core.look_up(packed[:6993], packed[7:7000], dealt, 0, (999, 56, 15, 4), True)
-parts = [out, *products, packed, _core.unpack_words(packed, len(word), 37), signs]
-print(_core.cpu_features()["matmul"], _core.cpu_features()["stream"])
-print(hashlib.sha256(b"".join(bytes(memoryview(part).cast("B")) for part in parts)).hexdigest())
-"""
-
-
-def test_portable_code_gives_the_same_bytes():
-    def run(portable):
-        environment = {**os.environ, "MOIETY_PORTABLE": portable}
-        command = [sys.executable, "-c", EVERYTHING]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout.splitlines()
-
-    native, portable = run("0"), run("1")
-    assert portable[0] == "portable crate aes"
-    assert native[1] == portable[1]
-    assert set(_core.cpu_features()) == {"matmul", "stream", "curve"}

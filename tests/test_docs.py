@@ -18,6 +18,7 @@ from moiety.cli.main import app
 from moiety.cli.stage import Terms
 from moiety.data.ids import normalise_id
 from moiety.enclave.capsule import CapsuleHeader, DataKey, seal
+from moiety.lang.primitive import REGISTRY
 from moiety.learn.scale import SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Points
 from moiety.learn.secret_model import HALF, PublicShape
@@ -192,6 +193,32 @@ def test_the_walkthroughs_traffic(clear, walk):
     assert f"{wide[1]} words of {ring} bits" in walk
     assert f"{len(program.cost.rounds) + 1} rounds and {size} bytes" in walk
     assert f"sends {program.nodes[-2].type.width} bits" in walk
+
+
+def test_the_generated_pages_are_in_step():
+    """Operators, verbs, errors, figures; and who learns what, in the threat model."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "make_reference.py", "--check"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_threat_model_names_every_way_that_sends_and_every_event_of_a_record():
+    told_by = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ")[:2] for row in told_by.splitlines() if row.startswith("| `")]
+    named = {(first.strip("| `"), second) for first, second in rows}
+    for primitive in REGISTRY.values():
+        for way in primitive.ways:
+            assert ((primitive.name, way.name) in named) == (not way.local), way.name
+    written = re.compile(r'(?:\.note|record\.append)\(\s*"([a-z-]+)"')
+    for path in (SOURCE / "party").glob("*.py"):
+        for event in written.findall(path.read_text(encoding="utf-8")):
+            assert f"`{event}`" in told_by, event
 
 
 def test_figures_in_the_readme_are_the_measured_ones():

@@ -200,6 +200,42 @@ def test_messages_that_are_not_what_is_due_are_refused():
         both(bill, answered(message), x)
 
 
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 63, 64, 65, 1000, 300_001])
+@pytest.mark.parametrize("bits", [64, 47])
+def test_reals_are_masked_as_their_words(count, bits):
+    x = np.frombuffer(secrets.token_bytes(4 * count), np.int32) / 7.0
+    part = Stream(KEYS[0], 9).part([(0, False), (count * bits, False)])
+    words = _core.encode_words(x, 13)
+    expected = _core.mask_words([words], part, 1, bits, subtract=True)
+    assert _core.mask_reals(x, 13, part, 1, bits) == expected
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (65, 30, 1), (30_001, 7, 1), (700, 100, 5), (9, 0, 2)]
+)
+def test_reals_are_multiplied_as_their_words(shape):
+    m, k, n = shape
+    x = (np.frombuffer(secrets.token_bytes(4 * m * k), np.int32) / 7.0).reshape(m, k)
+    b = np.frombuffer(secrets.token_bytes(8 * k * n), np.uint64).reshape(k, n)
+    words = _core.encode_words(x.reshape(-1), 13).reshape(m, k)
+    assert np.array_equal(_core.multiply_reals(x, 13, b), _core.matmul_u64(words, b))
+
+
+def test_reals_out_of_bounds_are_refused():
+    x = np.zeros(5000)
+    part = Stream(KEYS[0], 9).part([(64 * x.size, False)])
+    for bad in (np.nan, np.inf, 2.0**49, -(2.0**49)):
+        x[4321] = bad
+        with pytest.raises(ValueError, match="not finite or too large"):
+            _core.mask_reals(x, 13, part, 0, 64)
+        with pytest.raises(ValueError, match="not finite or too large"):
+            _core.multiply_reals(x.reshape(100, 50), 13, np.zeros((50, 1), np.uint64))
+    with pytest.raises(ValueError, match="length"):
+        _core.mask_reals(x[:4999], 13, part, 0, 64)
+    with pytest.raises(ValueError, match="length"):
+        _core.multiply_reals(x.reshape(100, 50), 13, np.zeros((49, 1), np.uint64))
+
+
 def test_shapes_of_comparisons_are_refused():
     part = _core.Dealt(KEYS[0], 0, 0, [(8, False)])
     for shape in ((1, 8, 4, 0), (1, 8, 4, 7), (1, 65, 4, 4), (1, 8, 9, 4), (1, 8, 4, 4)):

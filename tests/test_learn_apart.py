@@ -16,6 +16,8 @@ from moiety.learn import (
     ScorecardClassifier,
 )
 from moiety.run.local import Clear
+from moiety.run.preview import Preview
+from remote_kit import among
 
 PARTIES = ("payco", "bank", "union")
 ESTIMATORS = {
@@ -34,10 +36,9 @@ class Alone(Clear):
 
     def __init__(self, me):
         super().__init__(PARTIES)
-        self.me, self.ran = me, []
+        self.me = me
 
     def _run(self, compiled, arguments):
-        self.ran.append(compiled.plan.hash)
         for name, one in arguments.items():
             assert isinstance(one, Secret | Owned | np.ndarray), name
             if isinstance(one, Owned):
@@ -74,22 +75,6 @@ def tables(name, kind):
     return columns, labels
 
 
-@pytest.mark.parametrize("kind", ["vertical", "horizontal"])
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_all_parties_run_the_same_programs_on_what_each_has(name, kind):
-    columns, labels = tables(name, kind)
-    ran = []
-    for me in PARTIES:
-        run = Alone(me)
-        model = ESTIMATORS[name](run).fit(own(columns, me), own(labels, me))
-        learned = vars(model).values()
-        assert any(isinstance(one, Secret | dict) for one in learned)
-        told = model.predict(own(columns, me))
-        assert (told is not None) == (me == (model.receiver or PARTIES[0]))
-        ran.append(run.ran)
-    assert ran[0] == ran[1] == ran[2] and len(ran[0]) > 3
-
-
 @pytest.mark.parametrize("name", ["scorecard", "trees"])
 def test_all_parties_have_shares_of_the_same_model(name):
     columns, labels = tables(name, "vertical")
@@ -98,3 +83,36 @@ def test_all_parties_have_shares_of_the_same_model(name):
         model = ESTIMATORS[name](Alone(me)).fit(own(columns, me), own(labels, me)).model()
         shapes.append((model.shape, {key: one.type for key, one in model.arrays.items()}))
     assert shapes[0] == shapes[1] == shapes[2]
+
+
+@pytest.mark.parametrize("kind", ["vertical", "horizontal"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_model_takes_to_the_byte_what_its_preview_says(name, kind):
+    """Rounds, bytes on each link and dealt bytes, of training and of a prediction."""
+    columns, labels = tables(name, kind)
+
+    def learn(runner, me):
+        model = ESTIMATORS[name](runner).fit(own(columns, me), own(labels, me))
+        return model.predict(own(columns, me))
+
+    def meters(me):
+        def play(runner):
+            told = learn(runner, me)
+            rows = [row.measured for row in runner.session.ledger] if me in PARTIES[:2] else []
+            sums = [
+                sum(getattr(row, key) for row in rows) for key in ("rounds", "sent", "received")
+            ]
+            return told, sums
+
+        return play
+
+    preview = Preview(PARTIES)
+    assert learn(preview, "nobody") is None
+    *parties, service = among(PARTIES, [meters(me) for me in PARTIES])
+    totals = preview.totals
+    assert [sums for _, sums in parties[:2]] == [
+        [totals.rounds, totals.sent, totals.received],
+        [totals.rounds, totals.received, totals.sent],
+    ]
+    assert service.dealt == totals.dealt > 0
+    assert sum(told is not None for told, _ in parties) == 1

@@ -60,6 +60,13 @@ def test_simplify_computes_constants_and_runs_equal_steps_once():
     ]
 
 
+def test_a_choice_has_room_for_the_difference_of_what_it_chooses_from():
+    def most(x, y):
+        return {"y": reveal(select(x < y, y, x), to=0)}
+
+    assert any("mod 2^9" in line for line in after("narrow", most, x=S, y=S))
+
+
 def test_place_keeps_each_owners_columns_in_the_clear():
     lines = after("place", lambda t, u, w: {"y": concat(t, u, axis=1) @ w}, t=T, u=U, w=W)
     assert lines == [

@@ -6,15 +6,12 @@ from hypothesis import strategies as st
 
 import moiety
 import moiety.array as xp
+from fuzz_kit import check
 from moiety import From, Kept, Results, Shared, To
 from moiety.errors import UsageError
-from moiety.lang.types import BIT, SHARED, Masked
-from moiety.plan import accuracy, pipeline
+from moiety.plan import pipeline
 from moiety.plan.network import NETWORKS
 from moiety.plan.pipeline import Target
-from moiety.protocols.additive import signed
-from moiety.run import dealing, twin
-from moiety.run.execute import Execution, Script
 
 UNARY = [
     lambda v: v * 0.37,
@@ -66,17 +63,6 @@ def follow(recipe, x, y, z):
     return values[-1]
 
 
-def inside(type, *held):
-    """True if a value lies within its proven bounds, whatever coins fell."""
-    if type.kind == BIT:
-        return True
-    parts = [data.reshape(-1) for data in held if data is not None]
-    owner = type.owner.party if isinstance(type.owner, Masked) else 0
-    words = parts[0] + parts[1] if type.owner == SHARED else parts[owner]
-    found = signed(words, type.ring).view(np.int64)
-    return type.lo <= found.min() and found.max() <= type.hi
-
-
 @settings(max_examples=60)
 @given(
     recipe=recipes(),
@@ -91,7 +77,7 @@ def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
     @moiety.secure
     def function(
         x: From("a", low=-2, high=2), y: From("b", low=-1, high=1), z: Shared(low=-1, high=1)
-    ) -> Results(told=To("a", coins=coins), kept=Kept()):
+    ) -> Results(told=To("a", coins=coins, exact=True), kept=Kept()):
         found = follow(recipe, x, y, z)
         return {"told": found, "kept": found * 1}
 
@@ -108,18 +94,4 @@ def test_random_programs_are_right_within_their_bound_at_the_predicted_price(
         name: np.clip(generator.uniform(-1.3 * b, 1.3 * b, (2, 3)), -b, b)
         for name, b in bounds.items()
     }
-    plan = compiled.plan
-    brought, lots = twin.split(plan, compiled.encode_all(data)), dealing.deal(plan)
-    spent = [next(lot.spend(plan.bill, party)) for party, lot in enumerate(lots)]
-    scripts = [Script(plan, party) for party in (0, 1)]
-    parties = [Execution(scripts[p], scripts[p].bind(brought[p]), spent[p]) for p in (0, 1)]
-    transcript = twin.lockstep([party.run() for party in parties])
-    assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
-    for index, node in enumerate(plan.nodes):
-        assert inside(node.type, *(party.held(index) for party in parties)), node
-    errors = accuracy.bounds(plan.program)
-    real = compiled.real(**data)
-    shares = [result["kept"] for result in transcript.results if "kept" in result]
-    found = compiled.decode({"told": transcript.results[0]["told"], "kept": shares[0] + shares[1]})
-    for name, value in found.items():
-        assert np.abs(value - real[name]).max() <= errors[plan.outputs[name]] * (1 + 1e-9) + 1e-9
+    check(compiled, data)

@@ -219,3 +219,17 @@ def test_a_stored_report_makes_the_same_page(name):
 def test_what_is_no_stored_report_is_refused(text):
     with pytest.raises(DataError, match="not a stored report"):
         from_json(text)
+
+
+def test_many_steps_of_a_part_are_shown_as_one_and_all_beneath():
+    traffic = Traffic(2, 10, 20)
+    many = tuple(
+        StepCost(f"step {n}", "payco", traffic, traffic, 0.5, "training") for n in range(9)
+    )
+    few = StepCost("align", "payco", traffic, None, 0.1, "aligning")
+    report = minimal(steps=(few, *many))
+    words = " ".join(Page(render(report)).words)
+    assert "Training, step by step" in words and "step 8" in words
+    assert "training payco 18 18 90 90 180 180 ✓ equal" in " ".join(words.split())
+    assert "step 8" not in shown(report) and "training with payco" in shown(report)
+    assert render(report).startswith("<!doctype html>")

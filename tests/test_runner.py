@@ -24,7 +24,7 @@ def step(
     x: From("a", low=-4, high=4),
     y: From("b", low=-4, high=4),
     w: Shared(low=-2, high=2, coins=True),
-) -> Results(w=Kept(), seen=To("b")):
+) -> Results(w=Kept(), seen=To("b", exact=True)):
     return {"w": xp.clip(0.5 * w + xp.sum(x) * 0.1 + xp.sum(y) * 0.2, -2, 2), "seen": xp.sum(x)}
 
 
@@ -68,6 +68,19 @@ def test_public_arrays_are_told_apart_however_long(kind):
     other[1500] = 9.0
     found = [float(run.call(scaled, x=x, factor=factor)["result"]) for factor in (one, other)]
     assert found == [3000.0, 3008.0]
+
+
+@BOTH
+def test_a_result_that_is_constant_is_kept_once(kind):
+    """Its shares add up to it: not both parties hold all of it."""
+
+    @moiety.secure
+    def slope(x: From("a", low=-1, high=1), y: From("b", low=-1, high=1)) -> Results(w=Kept()):
+        return {"w": xp.grad(lambda x: xp.sum(x * 0.5 - y))(x)}
+
+    run = kind(("a", "b"))
+    w = run.call(slope, x=Owned.of("a", np.ones(3)), y=Owned.of("b", np.ones(3)))["w"]
+    assert opened(w).tolist() == [0.5] * 3
 
 
 @BOTH

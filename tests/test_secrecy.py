@@ -1,13 +1,9 @@
 """One party's view is uniform: what it drew itself, every correction, every message received.
 
-Inputs and input shares are fixed and only the protocol's randomness is drawn anew, so that the
-shares' own randomness cannot hide a fault. Chi-square on the bytes of each part of the view, and of
-the sum, difference and exclusive or of each pair. This finds blunders (no mask, a short mask, a
-mask used twice); it is no proof. It must catch four planted leaks, or it fails itself.
+Every way of every primitive, and whole programs; see `secrecy_kit` for what is compared. It must
+catch the planted leaks, or it fails itself.
 """
 
-import itertools
-import math
 import secrets
 from dataclasses import replace
 
@@ -16,105 +12,16 @@ import pytest
 
 from moiety.lang.cost import Cost
 from moiety.lang.primitive import REGISTRY, Way
-from moiety.lang.types import BIT, SHARED, Private
+from moiety.lang.types import SHARED, Masked, Private
 from moiety.learn import scorecard_program, trees_program
 from moiety.learn.trees_program import Forest
 from moiety.ops.multiply import multiply
 from moiety.protocols import additive
 from moiety.protocols.additive import Triple, open_words
-from moiety.ring import Stream, pack_bits, pack_words
 from moiety.run import dealing, twin
-from moiety.run.dealing import Dealer, Material, fresh
+from moiety.run.dealing import fresh
 from moiety.run.execute import Execution, Script
-
-RUNS = 60
-LEAST = 256
-"""Bytes that make a part of a view worth a test."""
-SIGNIFICANCE = 1e-6
-
-
-def parts_of_view(program, brought, draw=fresh):
-    """What each party sees in one run with fresh randomness, except what a reveal sends."""
-    brought, uses = twin.masked(program, brought, dealer := Dealer(draw))
-    material, corrections = recorded(dealer.deal(program.bill, masks=uses))
-    transcript = twin.run(program, brought, material)
-    views = [transcript.view(party) for party in (0, 1)]
-    for receiver in program.receivers:
-        views[receiver].pop()
-    for item in program.bill.items:
-        for party in (0, 1):
-            views[party].append(item.part(corrections[party], party))
-            views[party].append(drawn(item, material[party].lot))
-    return views
-
-
-def recorded(material):
-    """The parts of a lot for one run, and the corrections in them."""
-    corrections = [next(part._source) for part in material]
-    return tuple(Material(m.lot, [c]) for m, c in zip(material, corrections, strict=True)), (
-        corrections
-    )
-
-
-def drawn(item, lot):
-    """What a party draws from its own seed before it is corrected."""
-    stream = Stream(lot.key(0), item.stream)
-    fields = [f for f in item.correlation._random() if f.only in (None, lot.party)]
-    arrays = [field.draw(stream) for field in fields]
-    return b"".join(
-        pack_bits(array) if field.is_bits else pack_words(array, field.bits)
-        for field, array in zip(fields, arrays, strict=True)
-    )
-
-
-def combinations(first, second):
-    """Sum, difference and exclusive or of two messages, as little-endian numbers."""
-    size = min(len(first), len(second))
-    a, b = (int.from_bytes(part[:size], "little") for part in (first, second))
-    whole = 1 << 8 * size
-    return [value.to_bytes(size, "little") for value in ((a + b) % whole, (a - b) % whole, a ^ b)]
-
-
-def improbability(data):
-    """The probability that uniform bytes are as uneven as these (Wilson, Hilferty 1931)."""
-    observed = np.frombuffer(data, np.uint8)
-    if len(data) < 2048:
-        observed, cells = np.concatenate([observed & 15, observed >> 4]), 16
-    else:
-        cells = 256
-    expected, freedom = len(observed) / cells, cells - 1
-    counts = np.bincount(observed, minlength=cells)
-    square = float(((counts - expected) ** 2).sum() / expected)
-    scale = 2 / (9 * freedom)
-    normal = ((square / freedom) ** (1 / 3) - (1 - scale)) / math.sqrt(scale)
-    return math.erfc(normal / math.sqrt(2)) / 2
-
-
-def leaks(program, brought, draw=fresh):
-    """The parts of either view, and pairs of them, that are not uniform."""
-    runs = [parts_of_view(program, brought, draw) for _ in range(RUNS)]
-    tests = {}
-    for party in (0, 1):
-        columns = list(zip(*(run[party] for run in runs), strict=True))
-        names = [(party, index) for index, column in enumerate(columns) if min(map(len, column))]
-        for _, index in names:
-            tests[party, index] = b"".join(columns[index])
-        for (_, i), (_, j) in itertools.combinations(names, 2):
-            joint = [combinations(*pair) for pair in zip(columns[i], columns[j], strict=True)]
-            for name, column in zip("+-^", zip(*joint, strict=True), strict=True):
-                tests[party, i, name, j] = b"".join(column)
-    worth = {name: data for name, data in tests.items() if len(data) >= LEAST}
-    assert worth
-    return [name for name, data in worth.items() if improbability(data) < SIGNIFICANCE / len(worth)]
-
-
-def fixed(program):
-    """Inputs of constant value, as shares drawn once."""
-    plaintext = {}
-    for name, type in program.inputs.items():
-        element = np.uint8 if type.kind == BIT else np.uint64
-        plaintext[name] = np.full(type.shape, min(max(3, type.lo), type.hi), element)
-    return twin.split(program, plaintext)
+from secrecy_kit import fixed, leaks
 
 
 def padded(example, result):
@@ -141,10 +48,20 @@ def test_views_are_uniform(primitive, way, example):
 
 
 def test_no_interactive_way_is_left_out():
-    tested = {case.values[1].name for case in CASES}
+    tested = {(case.values[0].name, case.values[1].name) for case in CASES}
     for primitive in REGISTRY.values():
         for way in primitive.ways:
-            assert way.local or way.reveals or way.name in tested, way.name
+            name = primitive.name, way.name
+            assert way.local or way.reveals or name in tested, name
+    owners = {
+        (case.values[0].name, case.values[2].types[0].owner)
+        for case in CASES
+        if case.values[0].name in ("mask", "masked_matmul", "sort_rows")
+    }
+    assert owners == {
+        *((name, Private(party)) for name in ("mask", "sort_rows") for party in (0, 1)),
+        *(("masked_matmul", Masked(party)) for party in (0, 1)),
+    }
 
 
 PROGRAMS = [

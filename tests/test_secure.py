@@ -14,11 +14,10 @@ from moiety.run.rehearsal import rehearse
 
 
 @moiety.secure
-def score(x: From("bank", low=-8, high=8), w: From("payco", low=-1, high=1), steps=2) -> To("bank"):
-    logit = x @ w
-    for _ in range(steps):
-        logit = logit * 0.5
-    return logit
+def score(x: From("bank", low=-8, high=8), w: From("payco", low=-1, high=1), steps=2) -> To(
+    "bank", exact=True
+):
+    return x @ w * 0.5**steps
 
 
 def run(compiled, **arguments):
@@ -68,7 +67,7 @@ def everything(
     w: From("b", low=-1, high=1),
     n: From("a", low=0, high=9, dtype=int),
     y: From("b", dtype=bool),
-) -> To("a"):
+) -> To("a", exact=True):
     return x @ w + xp.sum(n) + xp.sum(y)
 
 

@@ -21,7 +21,7 @@ from work import FRACTION, Work, works
 
 from moiety.plan.hoist import masked
 from moiety.plan.pipeline import Target
-from moiety.run import memory
+from moiety.ring import keep_memory
 from moiety.run.dealing import MaskUse
 from moiety.run.loop import encoded
 from moiety.run.session import Session
@@ -62,7 +62,7 @@ class Party:
     """One party's process: what it holds before the clock starts, and one run on the clock."""
 
     def __init__(self, me: int, work: Work, lines: list[socket.socket], tls: bool) -> None:
-        memory.keep()
+        keep_memory()
         self.me, self.work, self.made = me, work, compiled(work)
         self.session = Session(channel(lines[0], f"p{me}", f"p{1 - me}", tls), me)
         self.source = RemoteDealer(channel(lines[1], f"p{me}", "dealer", tls), me)
@@ -155,7 +155,7 @@ def party(me: int, work: Work, lines: list[socket.socket], pipe, tls: bool) -> N
 
 def dealer(lines: list[socket.socket], tls: bool) -> None:
     """Deals whatever both parties ask for."""
-    memory.keep()
+    keep_memory()
     Service([channel(line, "dealer", f"p{i}", tls) for i, line in enumerate(lines)]).serve()
 
 

@@ -26,9 +26,16 @@ def stream(key: bytes, stream_id: int, offset_bytes: int, out: npt.NDArray[np.ui
     """
 
 def matmul_u64(
-    a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64], threads: int = 1
+    a: npt.NDArray[np.uint64],
+    b: npt.NDArray[np.uint64],
+    threads: int = 0,
+    transposed: bool = False,
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    """The matrix product a (m × k) · b (k × n) mod 2^64, in time that depends on shapes alone."""
+    """The matrix product a (m × k) · b (k × n) mod 2^64, in time that depends on shapes alone.
+
+    With `transposed` a lies as k × m and its transpose is multiplied, without being made. On at
+    most so many threads; 0 is what MOIETY_THREADS says, see `cpu_features`.
+    """
 
 def pack_words(x: npt.NDArray[np.uint64], bits: int) -> bytes:
     """The low `bits` bits of each word (1 to 64), little-endian, in ⌈n · bits / 8⌉ bytes."""
@@ -386,6 +393,26 @@ def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
 
 def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
     """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction)."""
+
+def mask_reals(
+    values: npt.NDArray[np.float64], fraction: int, dealt: Dealt, field: int, bits: int
+) -> bytes:
+    """The message of the words of `encode_words` less a field: they are never all in memory."""
+
+def multiply_reals(
+    values: npt.NDArray[np.float64],
+    fraction: int,
+    b: npt.NDArray[np.uint64],
+    threads: int = 0,
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    """The product of the words of `encode_words` (m × k) and b (k × n), as `matmul_u64`."""
+
+def keep_memory() -> None:
+    """Lets this process keep up to 1 GiB that it frees, where the C library is glibc.
+
+    Large messages are made again and again, and fresh pages cost more than these kernels. For a
+    process that serves one job, not for a notebook.
+    """
 
 def cpu_features() -> dict[str, str]:
     """The code path of `matmul`, `stream` and `curve` on this processor.

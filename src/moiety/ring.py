@@ -52,7 +52,12 @@ def matmul(a: Words, b: Words) -> Words:
 
 def matmul_transposed(a: Words, b: Words) -> Words:
     """The product aᵀ · b of two matrices mod 2^64."""
-    return _core.matmul_u64(np.ascontiguousarray(a.T), np.ascontiguousarray(b))
+    return _core.matmul_u64(np.ascontiguousarray(a), np.ascontiguousarray(b), transposed=True)
+
+
+def keep_memory() -> None:
+    """Memory that this process frees stays with it: fresh pages cost more than the kernels."""
+    _core.keep_memory()
 
 
 def pack_words(x: Words, bits: int) -> bytes:

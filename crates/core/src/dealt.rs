@@ -228,15 +228,6 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// Asks for `count` words from number `first` on, which are soon read.
-    pub(crate) fn prefetch(self, first: usize, count: usize) {
-        if let Source::Sent(data) = self.source {
-            let begin = first * self.bits as usize / 8;
-            let end = ((first + count) * self.bits as usize).div_ceil(8);
-            simd::prefetch(data.get(begin..end).unwrap_or_default());
-        }
-    }
-
     /// Writes all words to `out`.
     pub fn write_words(self, out: &mut [u64]) {
         let mut scratch = Scratch::default();

@@ -81,6 +81,12 @@ impl Features {
         Self { threads: NonZero::new(threads).unwrap_or(NonZero::<usize>::MIN), ..self }
     }
 
+    /// The threads that a kernel may use.
+    #[must_use]
+    pub fn most_threads(self) -> usize {
+        self.threads.get()
+    }
+
     /// The threads that a kernel may use for so many elements, each worth one from `least` on.
     pub(crate) fn threads(self, elements: usize, least: usize) -> usize {
         self.threads.get().min(1 + elements / least)

@@ -9,10 +9,8 @@ use crate::{Error, Features, parallel};
 
 /// Added to a double below 2^51, it leaves the nearest integer in the lowest bits.
 pub(crate) const MAGIC: f64 = 6_755_399_441_055_744.0;
-/// What the bits of that add to the upper half and to the rest.
-const MAGIC_BITS: u64 = (MAGIC.to_bits() << 32).wrapping_add(MAGIC.to_bits());
 /// Values that are worth a thread.
-const WORTH_A_THREAD: usize = 1 << 17;
+pub(crate) const WORTH_A_THREAD: usize = 1 << 17;
 
 /// Values that are checked before they are written.
 const CHUNK: usize = 4096;
@@ -31,12 +29,23 @@ pub fn encode(
         return Err(Error::Length("words", values.len(), out.len()));
     }
     let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
+    within(values.chunks(span).zip(out.chunks_mut(span)), |(values, out)| {
+        values
+            .chunks(CHUNK)
+            .zip(out.chunks_mut(CHUNK))
+            .all(|(values, words)| simd::widest(features, Encoded { values, fraction, words }))
+    })
+}
+
+/// Runs every part, and refuses unless each says that its values are within bounds.
+pub(crate) fn within<T: Send>(
+    parts: impl IntoIterator<Item = T>,
+    run: impl Fn(T) -> bool + Sync,
+) -> Result<(), Error> {
     let fits = AtomicBool::new(true);
-    parallel::each(values.chunks(span).zip(out.chunks_mut(span)), |(values, out)| {
-        for (values, words) in values.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
-            if !simd::widest(features, Encoded { values, fraction, words }) {
-                return fits.store(false, Ordering::Relaxed);
-            }
+    parallel::each(parts, |part| {
+        if !run(part) {
+            fits.store(false, Ordering::Relaxed);
         }
     });
     if fits.into_inner() { Ok(()) } else { Err(Error::Range) }
@@ -54,22 +63,25 @@ impl Work for Encoded<'_> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let scale = 2f64.powi(self.fraction.min(1000).cast_signed());
-        let bound = 2f64.powi(62);
-        let mut fits = u64::MAX;
+        let scale = scale(self.fraction);
+        let mut fits = true;
         for (value, word) in self.values.iter().zip(self.words) {
-            let scaled = (value * scale).round_ties_even();
-            fits &= u64::from((value * scale).abs() < bound).wrapping_neg();
-            *word = word_of(scaled);
+            let (fit, found) = encoded(*value, scale);
+            fits &= fit;
+            *word = found;
         }
-        fits != 0
+        fits
     }
 }
 
-/// The word of an integer below 2^62: its upper half, then the rest, both exact.
 #[inline(always)]
-fn word_of(x: f64) -> u64 {
-    let upper = x * 2f64.powi(-32) + MAGIC;
-    let rest = x - (upper - MAGIC) * 2f64.powi(32);
-    (upper.to_bits() << 32).wrapping_add((rest + MAGIC).to_bits()).wrapping_sub(MAGIC_BITS)
+pub(crate) fn scale(fraction: u32) -> f64 {
+    2f64.powi(fraction.min(1000).cast_signed())
+}
+
+/// Whether a value is within bounds, and then its word.
+#[inline(always)]
+pub(crate) fn encoded(value: f64, scale: f64) -> (bool, u64) {
+    let scaled = value * scale;
+    (scaled.abs() < simd::LARGEST, simd::whole(scaled.round_ties_even()))
 }

@@ -1,6 +1,7 @@
 //! One tick of a protocol on shared bits, which a caller holds as bytes of 0 and 1.
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+#![expect(clippy::cast_possible_truncation, reason = "a word has eight octets")]
 
 use crate::bits::{pack_groups, packed_len, write_bits};
 use crate::dealt::{CHUNK, Scratch, Share};
@@ -10,22 +11,34 @@ use crate::{Error, Features, parallel, simd};
 /// Bits that are treated together.
 const BITS: usize = 1 << 14;
 
+/// Writes bytes of 0 and 1 as words of 64 bits; the last is padded with zeros.
+fn gather(bits: &[u8], words: &mut [u64], features: Features) {
+    let done = simd::gather(bits, words, features);
+    for (word, bits) in words[done..].iter_mut().zip(bits[64 * done..].chunks(64)) {
+        *word = gather_word(bits);
+    }
+}
+
 /// At most 64 bits as one word.
-#[inline(always)]
-fn gather(bits: &[u8]) -> u64 {
-    bits.iter().enumerate().fold(0, |word, (i, bit)| word | u64::from(bit & 1) << i)
+fn gather_word(bits: &[u8]) -> u64 {
+    let (octets, rest) = bits.as_chunks::<8>();
+    let last = rest.iter().enumerate().fold(0, |word, (i, bit)| word | u64::from(bit & 1) << i);
+    let word = last.unbounded_shl(8 * octets.len() as u32);
+    octets.iter().enumerate().fold(word, |word, (i, octet)| {
+        // Each product moves the lowest bit of byte j to bit 56 + j.
+        let bits = u64::from_le_bytes(*octet) & 0x0101_0101_0101_0101;
+        word | (bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i)
+    })
 }
 
 /// The bits of `words` as bytes.
 pub fn spread(words: &[u64], out: &mut [u8], features: Features) {
-    simd::widest(features, || {
-        for (word, bytes) in words.iter().zip(out.chunks_mut(64)) {
-            spread_word(*word, bytes);
-        }
-    });
+    let done = simd::spread(words, out, features);
+    for (word, bytes) in words[done..].iter().zip(out[64 * done..].chunks_mut(64)) {
+        spread_word(*word, bytes);
+    }
 }
 
-#[inline(always)]
 fn spread_word(word: u64, bytes: &mut [u8]) {
     let octets = word.to_le_bytes();
     for (octet, bytes) in octets.iter().zip(bytes.chunks_mut(8)) {
@@ -82,14 +95,14 @@ fn mask_run(
     (out, to): (&mut [u8], usize),
     features: Features,
 ) {
-    let (mut scratch, mut line) = (Scratch::default(), vec![0; BITS / 64]);
+    let mut scratch = Scratch::default();
+    let [mut line, mut words] = [0; 2].map(|_| vec![0; BITS.min(bits.len()).div_ceil(64)]);
     for (index, bits) in bits.chunks(BITS).enumerate() {
         let begin = index * BITS;
         share.bits(at + begin, bits.len(), &mut line, &mut scratch);
+        gather(bits, &mut words, features);
         simd::widest(features, || {
-            for (word, bits) in line.iter_mut().zip(bits.chunks(64)) {
-                *word ^= gather(bits);
-            }
+            line.iter_mut().zip(&words).for_each(|(mask, word)| *mask ^= word);
         });
         write_bits(out, to + begin, bits.len(), &line);
     }

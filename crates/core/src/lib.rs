@@ -23,6 +23,7 @@ mod planes;
 pub mod point_keys;
 pub mod prg;
 pub mod products;
+pub mod reals;
 pub mod ring;
 pub mod scaled;
 pub mod scaled_deal;
@@ -31,6 +32,7 @@ mod simd;
 pub mod tally;
 pub mod tree;
 pub mod truncation;
+mod walk;
 pub mod waves;
 
 pub use error::Error;

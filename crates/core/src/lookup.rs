@@ -1,13 +1,15 @@
 //! Tables and unit vectors that are rotated by a mask, and read at what was opened.
 
-use crate::bits::{pack_groups, packed_len};
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
+use crate::bits::{pack_groups, packed_len, write_bits};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::spread;
 use crate::products::{Buffers, both, same};
 use crate::{Error, Features, parallel, simd};
 
 /// Words, or bits, that are treated together.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 2048;
 /// Words that are worth a thread, made or read.
 const WORTH_A_THREAD: usize = 1 << 16;
 
@@ -105,12 +107,15 @@ pub fn deal_rotated<B: AsRef<[u8]> + Sync>(
 }
 
 /// Turns shares of a rotated table into what corrects them.
+#[inline(always)]
 fn rotate(row: &mut [u64], table: &[u64], by: u64) {
     let by = usize::try_from(by).unwrap_or_default();
     let (end, begin) = row.split_at_mut(by);
     let (front, back) = table.split_at(begin.len());
-    for (share, value) in begin.iter_mut().zip(front).chain(end.iter_mut().zip(back)) {
-        *share = value.wrapping_sub(*share);
+    for (shares, values) in [(begin, front), (end, back)] {
+        for (share, value) in shares.iter_mut().zip(values) {
+            *share = value.wrapping_sub(*share);
+        }
     }
 }
 
@@ -173,22 +178,30 @@ pub fn deal_units<B: AsRef<[u8]> + Sync>(
     parallel::each(out.chunks_mut(bytes(span)).enumerate(), |(part, out)| {
         let mut scratch = Scratch::default();
         let (mut r, mut other) = (vec![0; together], vec![0; together]);
+        let mut words = vec![0; (together * size).div_ceil(64)];
         for (index, out) in out.chunks_mut(bytes(together)).enumerate() {
             let at = part * span + index * together;
             let r = &mut r[..together.min(count - at)];
             masks(shares, at, r, &mut other, &mut scratch);
-            vectors.bytes(bytes(at), out);
-            for (i, r) in r.iter().enumerate() {
-                let bit = i * size + usize::try_from(r % size as u64).unwrap_or_default();
-                out[bit / 8] ^= 1 << (bit % 8);
-            }
-            let spare = 8 * out.len() - r.len() * size;
-            if let Some(last) = out.last_mut() {
-                *last &= 0xff >> spare;
-            }
+            vectors.bits(at * size, r.len() * size, &mut words, &mut scratch);
+            r.iter()
+                .enumerate()
+                .for_each(|(i, r)| flip(&mut words, i * size, r % size as u64, size));
+            write_bits(out, 0, r.len() * size, &words);
         }
     });
     Ok(())
+}
+
+/// Adds 1 to bit `r` of the `size` bits from bit `from` on; no address depends on r.
+fn flip(words: &mut [u64], from: usize, r: u64, size: usize) {
+    if size < 64 {
+        words[from / 64] ^= 1 << (from as u64 % 64 + r);
+        return;
+    }
+    for (index, word) in words[from / 64..(from + size) / 64].iter_mut().enumerate() {
+        *word ^= u64::from(r / 64 == index as u64) << (r % 64);
+    }
 }
 
 /// Writes shares of [x = v] for each v to `out`, as bytes, from the messages that opened x + r.

@@ -2,8 +2,11 @@
 
 /// Runs every part, the first on this thread and each other on one of its own.
 pub(crate) fn each<T: Send>(parts: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
-    let mut parts = parts.into_iter();
+    let mut parts = parts.into_iter().peekable();
     let (own, run) = (parts.next(), &run);
+    if parts.peek().is_none() {
+        return own.map_or((), run);
+    }
     std::thread::scope(|scope| {
         for part in parts {
             scope.spawn(move || run(part));

@@ -4,9 +4,10 @@
 
 use crate::columns::{self, Field, Part, columns_len};
 use crate::dealt::{Dealt, Scratch, Share};
-use crate::dpf::{FIXED_KEY, Keys, WORTH_A_THREAD, begin};
+use crate::dpf::{FIXED_KEY, Keys, WORTH_A_THREAD};
 use crate::hash::{BlockHash, Job, LANES};
 use crate::simd::{self, FixedKey};
+use crate::walk::begin;
 use crate::{Error, Features};
 
 /// Keys that are grown together.

@@ -6,7 +6,9 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
-use crate::{Error, Features, simd};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{Error, Features, parallel, simd};
 
 /// Rows of a tile.
 pub(crate) const ROWS: usize = 6;
@@ -20,6 +22,10 @@ const STRIPS: usize = 64;
 const NARROW: usize = 4;
 /// Multiplications that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 1 << 20;
+/// Words of a row up to which a block of rows stays in the second cache.
+const WIDE: usize = 512;
+/// Words of the rows whose multiples are summed together: they stay in the first cache.
+const TOGETHER: usize = 2048;
 
 pub(crate) type Tile = [[u64; COLS]; ROWS];
 type TileKernel = fn(&[[u64; ROWS]], &[[u64; COLS]]) -> Tile;
@@ -57,11 +63,18 @@ pub struct Shape {
 }
 
 impl Shape {
-    fn check(self, a: &[u64], b: &[u64], out: &[u64]) -> Result<(), Error> {
+    /// Of so many threads, those that are worth their while.
+    pub(crate) fn threads(self, threads: usize) -> usize {
+        let work = self.m.saturating_mul(self.k).saturating_mul(self.n);
+        threads.clamp(1, 1 + work / WORTH_A_THREAD)
+    }
+
+    /// Refuses operands and products of other lengths.
+    pub(crate) fn check(self, a: usize, b: usize, out: usize) -> Result<(), Error> {
         let lengths = [
-            ("left operand", self.m.checked_mul(self.k), a.len()),
-            ("right operand", self.k.checked_mul(self.n), b.len()),
-            ("product", self.m.checked_mul(self.n), out.len()),
+            ("left operand", self.m.checked_mul(self.k), a),
+            ("right operand", self.k.checked_mul(self.n), b),
+            ("product", self.m.checked_mul(self.n), out),
         ];
         for (name, expected, found) in lengths {
             if expected != Some(found) {
@@ -84,31 +97,56 @@ pub fn matmul(
     threads: usize,
     features: Features,
 ) -> Result<(), Error> {
-    shape.check(a, b, out)?;
+    shape.check(a.len(), b.len(), out.len())?;
     let Shape { m, k, n } = shape;
     out.fill(0);
     if out.is_empty() || k == 0 {
         return Ok(());
     }
     let kernels = simd::kernels(features);
-    let work = m.saturating_mul(k).saturating_mul(n);
-    let threads = threads.clamp(1, 1 + work / WORTH_A_THREAD);
-    let rows = m.div_ceil(threads).next_multiple_of(ROWS);
+    let rows = parallel::share(m, ROWS, shape.threads(threads));
+    if m < NARROW {
+        flat((b, &transpose(a, k)), out, (n, k, m), (shape.threads(threads), kernels));
+        return Ok(());
+    }
     let narrow = (n < NARROW).then(|| transpose(b, n));
-    std::thread::scope(|scope| {
-        let run = |a: &[u64], out: &mut [u64]| match &narrow {
-            Some(columns) => narrow_part(a, columns, out, k, kernels),
-            None if m.min(k) < NARROW => (kernels.axpys)(a, b, out, (k, n)),
-            None => wide_part(a, b, out, (k, n), kernels),
-        };
-        let mut parts = a.chunks(rows * k).zip(out.chunks_mut(rows * n));
-        let own = parts.next();
-        for (a, out) in parts {
-            scope.spawn(move || run(a, out));
-        }
-        if let Some((a, out)) = own {
-            run(a, out);
-        }
+    parallel::each(a.chunks(rows * k).zip(out.chunks_mut(rows * n)), |(a, out)| match &narrow {
+        Some(columns) => narrow_part(a, columns, out, k, kernels),
+        None if k < NARROW => (kernels.axpys)(a, b, out, (k, n)),
+        None => wide_part(Left::Rows(a), b, out, (k, n), kernels),
+    });
+    Ok(())
+}
+
+/// Writes aᵀ · b to `out`, for a of k rows and m columns as it lies.
+///
+/// # Errors
+/// As [`matmul`].
+pub fn matmul_transposed(
+    a: &[u64],
+    b: &[u64],
+    out: &mut [u64],
+    shape: Shape,
+    threads: usize,
+    features: Features,
+) -> Result<(), Error> {
+    shape.check(a.len(), b.len(), out.len())?;
+    let Shape { m, k, n } = shape;
+    out.fill(0);
+    if out.is_empty() || k == 0 {
+        return Ok(());
+    }
+    let kernels = simd::kernels(features);
+    let threads = shape.threads(threads);
+    if n < NARROW || m < NARROW {
+        let mut turned = vec![0; n * m];
+        flat((a, b), &mut turned, (m, k, n), (threads, kernels));
+        out.copy_from_slice(&transpose(&turned, m));
+        return Ok(());
+    }
+    let rows = parallel::share(m, ROWS, threads);
+    parallel::each(out.chunks_mut(rows * n).enumerate(), |(part, out)| {
+        wide_part(Left::Columns { a, m, first: part * rows }, b, out, (k, n), kernels);
     });
     Ok(())
 }
@@ -132,21 +170,89 @@ fn narrow_part(a: &[u64], columns: &[u64], out: &mut [u64], k: usize, kernels: K
     }
 }
 
-fn wide_part(a: &[u64], b: &[u64], out: &mut [u64], (k, n): (usize, usize), kernels: Kernels) {
-    let mut left = vec![[0; ROWS]; DEPTH.min(k)];
+/// Writes bᵀ · a, n × m, for a of k rows and few columns of b; each thread sums some rows of both.
+fn flat(
+    (left, right): (&[u64], &[u64]),
+    out: &mut [u64],
+    (m, k, n): (usize, usize, usize),
+    (threads, kernels): (usize, Kernels),
+) {
+    let rows = parallel::share(k, 1, threads);
+    let sums = Mutex::new(out);
+    parallel::each(left.chunks(rows * m).zip(right.chunks(rows * n)), |(left, right)| {
+        let part = flat_part(left, right, (m, n), kernels);
+        let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum = sum.wrapping_add(part));
+    });
+}
+
+/// One thread's part: multiples of the rows of a, some at a time, so that they are read once.
+fn flat_part(a: &[u64], b: &[u64], (m, n): (usize, usize), kernels: Kernels) -> Vec<u64> {
+    let mut sums = vec![0; n * m];
+    let together = (TOGETHER / m).max(1);
+    for (a, b) in a.chunks(together * m).zip(b.chunks(together * n)) {
+        let factors = transpose(b, n);
+        (kernels.axpys)(&factors, a, &mut sums, (a.len() / m, m));
+    }
+    sums
+}
+
+/// The left operand of a tile: some of its rows, or the transpose of columns from `first` on.
+#[derive(Clone, Copy)]
+enum Left<'a> {
+    Rows(&'a [u64]),
+    Columns { a: &'a [u64], m: usize, first: usize },
+}
+
+impl Left<'_> {
+    /// Asks for what comes from column `top` on: the next block, if it lies in one run.
+    fn prefetch(self, top: usize) {
+        if let Self::Columns { a, m, .. } = self {
+            let rest = a.get(top * m..).unwrap_or_default();
+            simd::prefetch(simd::bytes_of(&rest[..rest.len().min(DEPTH * m.min(WIDE))]));
+        }
+    }
+
+    /// Copies columns `top..top + strip.len()` of rows `from..from + count`, zeros below.
+    fn copy(
+        self,
+        (from, count): (usize, usize),
+        (k, top): (usize, usize),
+        strip: &mut [[u64; ROWS]],
+    ) {
+        match self {
+            Self::Rows(a) => copy_rows(&a[from * k..(from + count) * k], k, top, strip),
+            Self::Columns { a, m, first } => {
+                let rows = a[top * m..].chunks(m).map(|row| &row[first + from..]);
+                for (line, row) in strip.iter_mut().zip(rows) {
+                    if let (ROWS, Some(words)) = (count, row.first_chunk()) {
+                        *line = *words;
+                        continue;
+                    }
+                    line[..count].copy_from_slice(&row[..count]);
+                    line[count..].fill(0);
+                }
+            }
+        }
+    }
+}
+
+fn wide_part(left: Left<'_>, b: &[u64], out: &mut [u64], (k, n): (usize, usize), kernels: Kernels) {
+    let mut rows = vec![[0; ROWS]; DEPTH.min(k)];
     let mut right = vec![[0; COLS]; DEPTH.min(k) * STRIPS.min(n.div_ceil(COLS))];
     for first in (0..n).step_by(STRIPS * COLS) {
         let strips = (n - first).div_ceil(COLS).min(STRIPS);
         for top in (0..k).step_by(DEPTH) {
             let depth = (k - top).min(DEPTH);
-            let (left, right) = (&mut left[..depth], &mut right[..strips * depth]);
+            let (rows, right) = (&mut rows[..depth], &mut right[..strips * depth]);
+            left.prefetch(top + depth);
             for (strip, copy) in right.chunks_exact_mut(depth).enumerate() {
                 copy_columns(&b[top * n..(top + depth) * n], n, first + strip * COLS, copy);
             }
-            for (rows, out) in a.chunks(ROWS * k).zip(out.chunks_mut(ROWS * n)) {
-                copy_rows(rows, k, top, left);
+            for (block, out) in out.chunks_mut(ROWS * n).enumerate() {
+                left.copy((block * ROWS, out.len() / n), (k, top), rows);
                 for (strip, right) in right.chunks_exact(depth).enumerate() {
-                    add_tile(&(kernels.tile)(left, right), out, n, first + strip * COLS);
+                    add_tile(&(kernels.tile)(rows, right), out, n, first + strip * COLS);
                 }
             }
         }
@@ -197,6 +303,8 @@ pub(crate) fn tile(a: &[[u64; ROWS]], b: &[[u64; COLS]]) -> Tile {
 }
 
 /// The sums of row multiples for any processor; compiled again for each instruction set.
+///
+/// A line at a time: the processor then sees one stream, and asks for it in time.
 #[inline(always)]
 pub(crate) fn axpys(a: &[u64], b: &[u64], out: &mut [u64], (k, n): (usize, usize)) {
     for (row, sums) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {

@@ -173,10 +173,7 @@ pub fn scale<B: AsRef<[u8]> + Sync>(
     let [b, bit, product] = dealt.shares(1, [(words, ring), (bits, ring), (out.len(), ring)])?;
     let one = u64::from(first);
     check(axes, opening, out.len())?;
-    let (runs, inner) = match axes.split_last() {
-        Some((inner, outer)) => (outer, *inner),
-        None => (&[][..], Axis { size: 1, bits: 0, words: 0 }),
-    };
+    let (inner, runs) = innermost(axes);
     if runs.is_empty() && (inner.bits, inner.words) == (1, 1) {
         let dealt = [b, bit, product];
         same_places([d, e], dealt, one, out, features);
@@ -190,6 +187,14 @@ pub fn scale<B: AsRef<[u8]> + Sync>(
         simd::widest(features, Run { held: &held, begin, axis: inner, found: run });
     }
     Ok(())
+}
+
+/// The axis that varies fastest, and the others; without any, one of a single entry.
+pub(crate) fn innermost(axes: &[Axis]) -> (Axis, &[Axis]) {
+    match axes.split_last() {
+        Some((inner, outer)) => (*inner, outer),
+        None => (Axis { size: 1, bits: 0, words: 0 }, &[]),
+    }
 }
 
 /// The bit and the word at each entry of the axes, the last varying fastest.

@@ -6,7 +6,7 @@ use crate::bits::{pack_groups, packed_len};
 use crate::columns::{self, Field, Part};
 use crate::dealt::{CHUNK, Dealt, Scratch, Share};
 use crate::products::{WORTH_A_THREAD, same};
-use crate::scaled::{Axis, Opening, check, places};
+use crate::scaled::{Axis, Opening, check, innermost, places};
 use crate::{Error, Features, simd};
 
 /// The bytes of the corrections of so many bits as words, and of the products.
@@ -101,9 +101,13 @@ impl Product<'_> {
         pack_groups(&values, ring, head, self.features);
         values.resize(axes.iter().map(|axis| axis.size).product(), 0);
         self.shares[1].words(0, &mut values, &mut lines.scratch);
-        for (value, [bit, word]) in values.iter_mut().zip(places(axes)) {
-            let gate = (lines.flags[bit / 64] >> (bit % 64) & 1).wrapping_neg();
-            *value = (lines.b[word] & gate).wrapping_sub(*value);
+        let (inner, outer) = innermost(axes);
+        for (run, [mut bit, mut word]) in values.chunks_mut(inner.size.max(1)).zip(places(outer)) {
+            for value in run {
+                let gate = (lines.flags[bit / 64] >> (bit % 64) & 1).wrapping_neg();
+                *value = (lines.b[word] & gate).wrapping_sub(*value);
+                (bit, word) = (bit + inner.bits, word + inner.words);
+            }
         }
         pack_groups(&values, ring, tail, self.features);
     }

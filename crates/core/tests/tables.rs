@@ -157,12 +157,12 @@ fn floors_and_orders_agree_on_every_path() {
             shuffle::deal((dealt, other), (0, rows), &mut shuffled, features).expect("a fit");
             let mut order = vec![0; count];
             shuffle::order(dealt.share(0, count, 64).expect("a fit"), &mut order);
-            let share = |field| dealt.share(field, 3 * count, 33).expect("a fit");
+            let third = |field| dealt.share(field, 3 * count, 33).expect("a fit");
             let mut gathered = shuffled.clone();
-            shuffle::mask_rows((&x, &order), rows, share(1), &mut gathered, features)
+            shuffle::mask_rows((&x, &order), rows, third(1), &mut gathered, features)
                 .expect("a fit");
             let mut placed = vec![0; 3 * count];
-            let last = (rows, share(2));
+            let last = (rows, third(2));
             shuffle::place_rows(&x, (&order, &order), &masked, last, &mut placed, features)
                 .expect("a fit");
             let words = [found, placed].concat();

@@ -6,7 +6,7 @@ use common::{array, bytes, every_path, refusal, vectors, words};
 use moiety_core::hash::FixedKeyHash;
 use moiety_core::keys::StreamKey;
 use moiety_core::prg::Prg;
-use moiety_core::ring::{Shape, matmul};
+use moiety_core::ring::{Shape, matmul, matmul_transposed};
 use moiety_core::{Error, Features, bits};
 
 fn pack(words: &[u64], bits: u32) -> Result<Vec<u8>, Error> {
@@ -40,11 +40,16 @@ fn product_is_the_product_on_every_path() {
         let shape = Shape { m, k, n };
         let (a, b) = (words(1, m * k), words(2, k * n));
         let expected = slow_product(&a, &b, shape);
+        let turned: Vec<u64> = (0..m * k).map(|at| a[at % m * k + at / m]).collect();
         for features in every_path() {
             for threads in [0, 1, 2, 5] {
                 let mut out = vec![77; m * n];
                 matmul(&a, &b, &mut out, shape, threads, features).expect("lengths fit");
                 assert!(out == expected, "{shape:?}, {features:?}, {threads} threads");
+                out.fill(77);
+                matmul_transposed(&turned, &b, &mut out, shape, threads, features)
+                    .expect("lengths fit");
+                assert!(out == expected, "{shape:?} transposed, {features:?}, {threads} threads");
             }
         }
     }

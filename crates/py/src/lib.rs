@@ -5,6 +5,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 hands over what it extracts")]
 
 mod comparison;
+mod memory;
 mod part;
 mod points;
 mod scaled;
@@ -18,7 +19,7 @@ use std::sync::LazyLock;
 use moiety_core::curve::{self, Point, Tag};
 use moiety_core::keys::{SecretScalar, StreamKey};
 use moiety_core::prg::Prg;
-use moiety_core::ring::{Shape, matmul};
+use moiety_core::ring::{Shape, matmul, matmul_transposed};
 use moiety_core::{Features, bits};
 use numpy::ndarray::Dimension;
 use numpy::{
@@ -82,24 +83,27 @@ fn stream(
 }
 
 #[pyfunction]
-#[pyo3(signature = (a, b, threads=1))]
+#[pyo3(signature = (a, b, threads=0, transposed=false))]
 fn matmul_u64<'py>(
     py: Python<'py>,
     a: PyReadonlyArray2<'py, u64>,
     b: PyReadonlyArray2<'py, u64>,
     threads: usize,
+    transposed: bool,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let shape = Shape { m: a.shape()[0], k: a.shape()[1], n: b.shape()[1] };
-    if shape.k != b.shape()[0] {
-        let shapes = format!("shapes {:?} and {:?} do not chain", a.shape(), b.shape());
+    let (rows, columns) = (a.shape()[0], a.shape()[1]);
+    let (m, k) = if transposed { (columns, rows) } else { (rows, columns) };
+    let shape = Shape { m, k, n: b.shape()[1] };
+    if k != b.shape()[0] {
+        let shapes = format!("shapes {:?} and {:?} do not chain", [m, k], b.shape());
         return Err(PyValueError::new_err(shapes));
     }
     let (left, right) = (plain(&a, "a")?, plain(&b, "b")?);
-    let out = py.detach(|| {
-        let mut out = vec![0; shape.m * shape.n];
-        matmul(left, right, &mut out, shape, threads, *FEATURES).map(|()| out)
-    });
-    PyArray1::from_vec(py, out.map_err(refuse)?).reshape([shape.m, shape.n])
+    let threads = if threads == 0 { FEATURES.most_threads() } else { threads };
+    part::rows(py, [m, shape.n], |out| {
+        let product = if transposed { matmul_transposed } else { matmul };
+        product(left, right, out, shape, threads, *FEATURES)
+    })
 }
 
 #[pyfunction]
@@ -193,6 +197,8 @@ mod _core {
         spread_bits,
     };
     #[pymodule_export]
+    use super::memory::keep_memory;
+    #[pymodule_export]
     use super::part::{Dealt, Layout};
     #[pymodule_export]
     use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
@@ -206,8 +212,8 @@ mod _core {
     #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_floor, deal_masked, deal_products, deal_wraps, encode_words,
-        floor_words, mask_tops, mask_words, multiply_words, opened_words, truncate_words,
-        unmask_bits,
+        floor_words, mask_reals, mask_tops, mask_words, multiply_reals, multiply_words,
+        opened_words, truncate_words, unmask_bits,
     };
     #[pymodule_export]
     use super::waves::{deal_waves, sum_waves};

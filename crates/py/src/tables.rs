@@ -159,7 +159,6 @@ pub(crate) fn mask_rows<'py>(
 }
 
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn place_rows<'py>(
     py: Python<'py>,
     x: PyReadonlyArray1<'py, u64>,

@@ -7,15 +7,16 @@ use moiety_core::floor::{self, Floor};
 use moiety_core::gates::{self, Combined};
 use moiety_core::owned::Owned;
 use moiety_core::products::{self, Masking};
+use moiety_core::reals;
 use moiety_core::ring::Shape;
 use moiety_core::truncation::{self, Wrap};
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use crate::part::{Dealt, Words, message, words};
+use crate::part::{Dealt, Words, message, rows, words};
 use crate::{FEATURES, plain, refuse};
 
 #[pyfunction]
@@ -48,6 +49,39 @@ pub(crate) fn encode_words<'py>(
 ) -> PyResult<Words<'py>> {
     let values = plain(&values, "values")?;
     words(py, values.len(), |out| fixed::encode(values, fraction, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn mask_reals<'py>(
+    py: Python<'py>,
+    values: PyReadonlyArray1<'py, f64>,
+    fraction: u32,
+    dealt: &Dealt,
+    field: usize,
+    bits: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let values = plain(&values, "values")?;
+    let mask = dealt.0.share(field, values.len(), bits).map_err(refuse)?;
+    message(py, packed_len(values.len(), bits).map_err(refuse)?, |out| {
+        reals::mask_reals(values, (fraction, bits), mask, out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (values, fraction, b, threads=0))]
+pub(crate) fn multiply_reals<'py>(
+    py: Python<'py>,
+    values: PyReadonlyArray2<'py, f64>,
+    fraction: u32,
+    b: PyReadonlyArray2<'py, u64>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let shape = Shape { m: values.shape()[0], k: values.shape()[1], n: b.shape()[1] };
+    let (values, b) = (plain(&values, "values")?, plain(&b, "b")?);
+    let threads = if threads == 0 { FEATURES.most_threads() } else { threads };
+    rows(py, [shape.m, shape.n], |out| {
+        reals::multiply_reals((values, fraction), b, out, (shape, threads), *FEATURES)
+    })
 }
 
 #[pyfunction]

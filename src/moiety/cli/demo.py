@@ -31,6 +31,7 @@ Plaintext = typer.Option(True, help="Compare with plaintext afterwards, outside 
 Split = typer.Option("thin", help="Who has which columns: thin, bills, strong, fate.")
 Overlap = typer.Option(0.8, min=0.05, max=1.0, help="Share of clients in common.")
 Plain = typer.Option(False, "--dealer", help="A dealer that is no enclave deals.")
+Ahead = typer.Option(False, "--ahead", help="All is dealt ahead; the run needs no dealer.")
 Json = typer.Option(False, "--json", help="Print JSON for machines.")
 
 
@@ -61,6 +62,7 @@ def lending(
     model: str = Model,
     overlap: float = Overlap,
     dealer: bool = Plain,
+    ahead: bool = Ahead,
     folder: Path = Folder,
     oracle: bool = Plaintext,
     json: bool = Json,
@@ -70,7 +72,7 @@ def lending(
     cast = lending_cast(split_credit(split, overlap=overlap, seed=SEED))
     story = "Two banks train and use a joint model on shares; nobody ever sees rows of both."
     terms = lending_terms(model, dealer=dealer)
-    _play(folder, story, cast, terms, oracle=oracle, as_json=json)
+    _play(folder, story, cast, terms, oracle=oracle, as_json=json, ahead=ahead)
 
 
 @demo.command("rural")
@@ -78,6 +80,7 @@ def rural(
     model: str = Model,
     clients: int = typer.Option(500, min=100, max=5000, help="The credit union's clients."),
     dealer: bool = Plain,
+    ahead: bool = Ahead,
     folder: Path = Folder,
     oracle: bool = Plaintext,
     json: bool = Json,
@@ -86,7 +89,8 @@ def rural(
     _check("thin", model)
     story = "A credit union with few clients learns with two larger lenders, all on shares."
     terms = rural_terms(model, dealer=dealer, min_common=100)
-    _play(folder, story, rural_cast(union=clients), terms, oracle=oracle, as_json=json)
+    cast = rural_cast(union=clients)
+    _play(folder, story, cast, terms, oracle=oracle, as_json=json, ahead=ahead)
 
 
 def _check(split: str, model: str) -> None:
@@ -105,12 +109,17 @@ def _play(
     *,
     oracle: bool,
     as_json: bool,
+    ahead: bool = False,
 ) -> None:
     _clear(folder)
     stage = set_stage(folder, cast, terms)
     if not as_json:
         _introduce(stage, story)
-    run_all(stage, as_json=as_json)
+    commands = stage.commands()
+    if ahead:
+        run_all(stage.commands("offline"), as_json=as_json)
+        del commands[terms.helper]
+    run_all(commands, as_json=as_json)
     if oracle:
         _oracle(stage, as_json=as_json)
     _conclude(stage, as_json=as_json)

@@ -72,7 +72,7 @@ class Wanted:
 
     def for_a_party(self, compiled: Compiled) -> "Wanted":
         """The same for a process that brings its inputs otherwise: their shapes suffice."""
-        inputs = compiled.plan.inputs
+        inputs = compiled.arguments
         public = (one for one in self.arguments if _pair(one)[0] not in inputs)
         known = (f"{name}={','.join(map(str, type.shape))}" for name, type in inputs.items())
         return replace(self, shapes=tuple(known), arguments=tuple(public))

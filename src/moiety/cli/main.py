@@ -24,7 +24,7 @@ from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
 from moiety.cli.explain import explain
-from moiety.cli.party import data, init, job, peer, run
+from moiety.cli.party import data, init, job, offline, peer, run
 from moiety.cli.try_ import try_
 from moiety.errors import InternalError, MoietyError, UsageError
 
@@ -41,6 +41,7 @@ app.add_typer(peer, name="peer")
 app.add_typer(data, name="data")
 app.add_typer(job, name="job")
 app.command()(run)
+app.command()(offline)
 app.add_typer(enclave, name="enclave")
 app.add_typer(dealer, name="dealer")
 app.add_typer(audit, name="audit")

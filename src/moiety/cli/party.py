@@ -8,7 +8,7 @@ from moiety.agreement.manifest import Job, load_job
 from moiety.cli import console
 from moiety.errors import ConfigError
 from moiety.party.agree import sign
-from moiety.party.conduct import run_job
+from moiety.party.conduct import run_job, stock_job
 from moiety.party.config import Party, load_party
 from moiety.party.policy import check_job
 from moiety.party.setup import add_data, add_peer, init_party
@@ -99,6 +99,22 @@ def run(
     else:
         console.stdout.print(summary(outcome.report))
         console.out(f"\nreport: {outcome.page}")
+
+
+def offline(
+    path: Path = typer.Argument(help="The job that all parties signed."),
+    name: str = typer.Option(..., "--as", help="Which party of the job this is."),
+    home: Path = Home,
+    json: bool = Json,
+) -> None:
+    """Get what a run will need of its dealer ahead of time; start the same at the other parties."""
+    proposal = load_job(path)
+    party = _party(home, name, proposal)
+    found = stock_job(party, proposal, console.listener(name, as_json=json))
+    text = f"{found.lots:,} lots, {found.bytes:,} bytes: the next run of this job needs no dealer"
+    if not found.lots:
+        text = "the parties that compute have what the next run needs of a dealer"
+    console.result(vars(found), text, as_json=json)
 
 
 def _party(home: Path, name: str, proposal: Job) -> Party:

@@ -6,12 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from signal import SIGTERM
 
 from moiety.cli import console
-from moiety.cli.stage import Stage
 from moiety.errors import MoietyError, PeerError
 from moiety.run.steps import Event
 
@@ -27,13 +26,13 @@ class Child:
     output: str = ""
 
 
-def run_all(stage: Stage, *, as_json: bool) -> dict[str, str]:
-    """Starts enclave, lender and payco, relays their progress, and returns what each printed.
+def run_all(commands: Mapping[str, list[str]], *, as_json: bool) -> dict[str, str]:
+    """Starts a process for each of these, relays their progress, and returns what each printed.
 
     Raises:
         MoietyError: a process failed; the cause is told with its own sentence.
     """
-    children = [_start(who, command) for who, command in stage.commands().items()]
+    children = [_start(who, command) for who, command in commands.items()]
     threads = [
         threading.Thread(target=reader, args=(child, as_json))
         for child in children

@@ -131,15 +131,15 @@ class Stage:
         """The report of a party."""
         return next((self.folder / name / "jobs").glob("*/report.html"))
 
-    def commands(self) -> dict[str, list[str]]:
-        """The arguments of `moiety` in each of the processes."""
+    def commands(self, verb: str = "run") -> dict[str, list[str]]:
+        """The arguments of `moiety` in each of the processes, the helper's first."""
         helper = self.terms.helper
         home = ["--home", str(self.folder / helper)]
         serve = [helper, "serve", *home, "--job", str(self.job), "--once", "--listen", self.address]
         return {
             helper: serve,
             **{
-                name: ["run", str(self.job), "--as", name, "--home", str(home)]
+                name: [verb, str(self.job), "--as", name, "--home", str(home)]
                 for name, home in self.homes.items()
             },
         }

@@ -45,7 +45,7 @@ def try_(
         force=tuple(force),
     )
     compiled, given = wanted.compiled(), wanted.given()
-    secret = {name: np.asarray(given[name]) for name in compiled.plan.inputs}
+    secret = {name: np.asarray(given[name]) for name in compiled.arguments}
     runner = None if profile == "clear" else in_memory if twin else _processes(wanted)
     _show(compiled, rehearse(compiled, secret, runner), as_json=json)
 

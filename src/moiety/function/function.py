@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy.typing as npt
 from moiety.array.number import Array, Tracing
 from moiety.errors import UsageError
 from moiety.function import codec
+from moiety.function.noise import Noise, declared
 from moiety.function.signature import Kept, Shape, Signature, To, read
+from moiety.function.sums import Sources, Sum
+from moiety.function.told import check, kept, sentences, sources
 from moiety.lang.program import Input, Program
 from moiety.lang.trace import Value
 from moiety.lang.types import PUBLIC, SHARED, Private, Type
@@ -35,7 +39,10 @@ def secure(function: Callable[..., Any]) -> "Function":
 
 @dataclass(frozen=True)
 class Function:
-    """What `@moiety.secure` makes of a Python function; called, it runs in the clear in float64."""
+    """What `@moiety.secure` makes of a Python function.
+
+    Called, it runs in the clear in float64, without noise.
+    """
 
     function: Callable[..., Any]
     signature: Signature
@@ -61,6 +68,7 @@ class Function:
         Public parameters are given by value.
         """
         program = self.trace(arguments, fraction, target.error if target else None)
+        check(self.name, self.signature, program, sources(self.signature))
         return Compiled(self, compile(program, target), fraction, program)
 
     def trace(
@@ -108,11 +116,25 @@ class Function:
             _check_coins(self.name, {name: results[name] for name in strict})
         builder.line = ""
         for name, one in told.items():
-            results[name] = self._told(results[name], self.signature.party(one.receiver), one)
-        for name, kept in self.signature.results.items():
-            if isinstance(kept, Kept) and results[name].type.owner != SHARED:
+            noisy = self._noisy(name, results[name])
+            results[name] = self._told(noisy, self.signature.party(one.receiver), one)
+        for name, result in self.signature.results.items():
+            if isinstance(result, Kept) and results[name].type.owner != SHARED:
                 results[name] = share(results[name])
         return builder.program(results)
+
+    def _noisy(self, name: str, value: Value) -> Value:
+        """The value with the noise that is declared for it."""
+        noise = self.noise(name, value.type)
+        return value if noise is None else value + value.builder.add(noise.input)
+
+    def noise(self, name: str, type: Type) -> Noise | None:
+        """The noise of a result of this type."""
+        result = self.signature.results[name]
+        if not isinstance(result, To) or result.noise is None:
+            return None
+        party = self.signature.party(self.signature.other(result.receiver))
+        return declared(name, type, result.noise, party)
 
     def _told(self, value: Value, party: int, result: To) -> Value:
         """The value at a party that learns it."""
@@ -145,6 +167,18 @@ class Compiled:
         nodes = self.plan.program.nodes
         return {name: nodes[index].type for name, index in self.plan.outputs.items()}
 
+    @property
+    def arguments(self) -> dict[str, Type]:
+        """The inputs of the plan that callers give; see `noise` for the others."""
+        declared = self.function.signature.arguments
+        return {name: type for name, type in self.plan.inputs.items() if name in declared}
+
+    @property
+    def noise(self) -> list[Noise]:
+        """What is to be drawn for each run, by party."""
+        found = (self.function.noise(name, type) for name, type in self.types.items())
+        return [noise for noise in found if noise is not None]
+
     def encode(self, party: int, arguments: Mapping[str, npt.ArrayLike]) -> dict[str, Plain]:
         """What a party brings, as words and bits; shared arguments are brought as shares.
 
@@ -152,17 +186,17 @@ class Compiled:
             DataError: an element outside its declared bounds, see `codec.encode`.
         """
         brought = {}
-        for name, type in self.plan.inputs.items():
+        for name, type in self.arguments.items():
             if type.owner == PUBLIC or type.owner == Private(party):
                 brought[name] = self.encode_one(name, arguments[name])
         return brought
 
     def encode_all(self, arguments: Mapping[str, npt.ArrayLike]) -> dict[str, Plain]:
         """All arguments as words and bits: for a run in the clear, or in one process."""
-        missing = [name for name in self.plan.inputs if name not in arguments]
+        missing = [name for name in self.arguments if name not in arguments]
         if missing:
             raise UsageError(f"{self.function.name} needs the argument {missing[0]}")
-        return {name: self.encode_one(name, arguments[name]) for name in self.plan.inputs}
+        return {name: self.encode_one(name, arguments[name]) for name in self.arguments}
 
     def encode_one(self, name: str, data: npt.ArrayLike) -> Plain:
         """One argument as words or bits."""
@@ -177,17 +211,38 @@ class Compiled:
             for name, data in outputs.items()
         }
 
+    def decoded(self, noise: Mapping[str, Plain]) -> dict[str, Plain]:
+        """Noise that was drawn, as numbers."""
+        types = self.plan.inputs
+        return {name: codec.decode(types[name], words) for name, words in noise.items()}
+
     def clear(self, **arguments: npt.ArrayLike) -> dict[str, Plain]:
-        """The results of the exact fixed-point meaning of the planned program."""
-        return self.decode(self.plan.clear(self.encode_all(arguments)))
+        """The results of the exact fixed-point meaning of the planned program, without noise."""
+        silent = {one.input.name: np.zeros(one.input.type.shape, np.uint64) for one in self.noise}
+        return self.decode(self.plan.clear({**silent, **self.encode_all(arguments)}))
 
     def real(self, **arguments: npt.ArrayLike) -> dict[str, Plain]:
-        """The results in float64, without any rounding: what the function means."""
-        return reals.evaluate(self.meant, arguments)
+        """The results in float64, without any rounding: what the function means.
+
+        Without noise, unless it is given by its input's name.
+        """
+        silent = {one.input.name: np.zeros(one.input.type.shape) for one in self.noise}
+        return reals.evaluate(self.meant, {**silent, **arguments})
+
+    def sums(self, given: Sources) -> dict[str, Sum | None]:
+        """Of whose data each kept result is a sum, given what some arguments are sums of.
+
+        Raises:
+            UsageError: a result would tell a sum with too few contributors, see `told`.
+        """
+        signature, known = self.function.signature, sources(self.function.signature, given)
+        check(self.function.name, signature, self.meant, known)
+        return kept(signature, self.meant, known)
 
     def explain(self, analyze: Measured | None = None) -> "Page":
         """Why the plan is as it is; with what a run measured, which must be as predicted."""
-        return Page(explain(self.plan, self.function.name, analyze))
+        told = tuple(sentences(self.function.signature, self.meant))
+        return Page(explain(self.plan, self.function.name, analyze), told)
 
     def __repr__(self) -> str:
         return f"Compiled({self.function.name}, {self.plan!r})"
@@ -198,6 +253,8 @@ class Page:
     """An explanation as a terminal and a notebook show it; `data` is for programs."""
 
     data: Explanation
+    told: tuple[str, ...] = ()
+    """What each receiver learns, and from whose data."""
 
     @property
     def summary(self) -> str:
@@ -205,12 +262,14 @@ class Page:
         return render.summary(self.data)
 
     def __str__(self) -> str:
-        return render.text(self.data)
+        title, _, rest = render.text(self.data).partition("\n")
+        return "\n".join([title, *self.told, rest])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return render.html(self.data)
+        told = "<br>".join(map(escape, self.told))
+        return f"<p>{told}</p>{render.html(self.data)}"
 
 
 def _check_coins(name: str, told: Mapping[str, Value]) -> None:

@@ -17,6 +17,7 @@ from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
 from moiety.function.signature import Kept as KeptResult
 from moiety.function.signature import Shape, Shared
+from moiety.function.sums import Sum, beside
 from moiety.lang.types import WORD_BITS, Fixed, Type
 
 Plain = np.ndarray[Any, Any]
@@ -48,10 +49,14 @@ class Owned:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Secret:
-    """A value that the computing parties hold as shares; `parts` are those held here."""
+    """A value that the computing parties hold as shares; `parts` are those held here.
+
+    `sum_of` says of whose data it is a sum, None if it is none: see `told`.
+    """
 
     type: Type
     parts: tuple[Plain | None, ...]
+    sum_of: Sum | None = None
 
     @property
     def shape(self) -> Shape:
@@ -65,12 +70,12 @@ class Secret:
         """Some of its rows."""
         count = len(range(self.shape[0])[span])
         type = replace(self.type, shape=(count, *self.shape[1:]))
-        return Secret(type, tuple(_rows(part, span) for part in self.parts))
+        return Secret(type, tuple(_rows(part, span) for part in self.parts), self.sum_of)
 
     def reshape(self, shape: Shape) -> "Secret":
         """The same elements in another shape."""
         parts = tuple(None if part is None else part.reshape(shape) for part in self.parts)
-        return Secret(replace(self.type, shape=shape), parts)
+        return Secret(replace(self.type, shape=shape), parts, self.sum_of)
 
     def raised(self, fraction: int) -> "Secret":
         """The same numbers with so many fraction bits, no fewer than they have; nothing is sent."""
@@ -79,7 +84,8 @@ class Secret:
         raised = Type(
             type.shape, Fixed(fraction), type.owner, *bounds, type.error << bits, type.ring
         )
-        return Secret(raised, tuple(_raised(part, bits) for part in self.parts))
+        parts = tuple(_raised(part, bits) for part in self.parts)
+        return Secret(raised, parts, self.sum_of)
 
     @classmethod
     def concat(cls, secrets: Sequence["Secret"], axis: int = 0) -> "Secret":
@@ -98,7 +104,7 @@ class Secret:
             error=max(type.error for type in types),
             ring=min(type.ring for type in types),
         )
-        return cls(type, joined)
+        return cls(type, joined, beside([one.sum_of for one in secrets]))
 
 
 Given = Owned | Secret | Any
@@ -158,6 +164,17 @@ def taken(given: Mapping[str, Given], batched: Sequence[str], span: Span) -> dic
 def shape_of(given: Given) -> Any:
     """What `Function.compile` needs of an argument."""
     return given.shape if isinstance(given, Owned | Secret) else given
+
+
+def sums_given(function: Function, arguments: Mapping[str, Given]) -> dict[str, Sum | None]:
+    """What arguments that are no owner's own by the signature are sums of."""
+    found: dict[str, Sum | None] = {}
+    for name, one in arguments.items():
+        if isinstance(one, Secret):
+            found[name] = one.sum_of
+        elif isinstance(one, Owned) and isinstance(function.signature.arguments.get(name), Shared):
+            found[name] = Sum(frozenset({one.owner}))
+    return found
 
 
 def check_loop(compiled: Compiled, state: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ A parameter without such an annotation is public: it is given when the function 
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,12 +73,27 @@ class Shared(From):
 class To:
     """A result that one party learns, and nobody else.
 
+    A sum (a linear function of private data, with factors that the receiver knows) is refused
+    unless three owners contribute to each of its elements. Two ways out:
+
+    - `noise`, a scale in units of the result: the other computing party adds discrete Laplace noise
+      to each element, which it draws itself in each run. For data whose change moves the result by
+      Δ in all, that is ε-differential privacy with ε = Δ / noise; see `noise`.
+    - `exact`: the sum is meant to be told. The receiver may then solve it for what it does not
+      know: sums over the other owner's rows, or the rows themselves.
+
     With `coins` the truncations before it may be cheaper ones, whose random rounding depends on
     shares: the receiver then learns these coins too, beyond the result.
     """
 
     receiver: str
     coins: bool = False
+    exact: bool = False
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise is not None and not 0 < self.noise < math.inf:
+            raise UsageError(f"noise of scale {self.noise}", hint="name a scale above 0")
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,15 @@ class Signature:
                 hint="name the computing parties first in the signature",
             )
         return party
+
+    def other(self, name: str) -> str:
+        """The other computing party: who draws the noise of what a party is told."""
+        if len(self.parties) < COMPUTING:
+            raise UsageError(
+                f"noise for {name}, and no other party to draw it",
+                hint="the receiver's own noise would protect nobody from it",
+            )
+        return self.parties[1 - self.party(name)]
 
     def named(self, returned: Any) -> dict[str, Array]:
         """What the function returned, by result name."""

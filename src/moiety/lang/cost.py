@@ -5,7 +5,7 @@ Sizes may be symbols: the same function that prices a step prints its formula.
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Union
 
@@ -143,7 +143,7 @@ class Work:
 
     def __add__(self, other: "Work") -> "Work":
         """Both."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Work(*(a + b for a, b in pairs))
 
 

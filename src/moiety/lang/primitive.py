@@ -61,10 +61,14 @@ class Operand:
 
 @dataclass(frozen=True)
 class Example:
-    """Operand types and parameters for which the suites run every way that accepts them."""
+    """Operand types and parameters for which the suites run every way that accepts them.
+
+    `shapes` names their sizes where they are not as the primitive has them.
+    """
 
     types: tuple[Type, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    shapes: tuple[str, ...] = ()
 
 
 class Terms(TypedDict):
@@ -183,7 +187,8 @@ class Primitive:
 
     def symbolic(self, example: Example) -> tuple[Type, ...]:
         """The example's types with named sizes, for printing a price as a formula."""
-        shapes = [tuple(map(_size, names.split())) for names in self.shapes]
+        named = example.shapes or self.shapes
+        shapes = [tuple(map(_size, names.split())) for names in named]
         pairs = zip(example.types, shapes, strict=True)
         return tuple(replace(type, shape=shape) for type, shape in pairs)
 
@@ -219,9 +224,9 @@ def primitive(
     return declare
 
 
-def example(*types: Type, **parameters: Any) -> Example:
-    """An example from operand types and parameters."""
-    return Example(types, parameters)
+def example(*types: Type, shapes: tuple[str, ...] = (), **parameters: Any) -> Example:
+    """An example from operand types and parameters; see `Example` for `shapes`."""
+    return Example(types, parameters, shapes)
 
 
 def all_shared(*types: Type) -> bool:

@@ -188,7 +188,7 @@ def _mask_cost(x: Type, ring: int = WORD_BITS) -> Cost:
     shapes=("m k",),
     examples=(
         example(signed_words(64, 64, 8, owner=Private(0))),
-        example(words((6, 4), Private(1), (-9, 9)), ring=13),
+        example(words((16, 8), Private(1), (-9, 9)), ring=13),
     ),
 )
 def mask(x: Array, *, ring: int = WORD_BITS) -> Array:
@@ -237,6 +237,12 @@ def _masked_and_shared(x: Type, y: Type) -> bool:
         example(words((64, 8), Masked(0), (0, 1)), words((8, 64), SHARED, (-9, 9))),
         example(words((64, 8), Masked(1), (0, 1)), words((8, 64), SHARED, (-9, 9), ring=11)),
         example(words((5, 8), Masked(0), (0, 1)), signed_words(59, 8, 3, fraction=24)),
+        example(
+            words((16, 8), Masked(1), (-9, 9)),
+            signed_words(40, 16, 16),
+            shapes=("m k", "m n"),
+            transposed=True,
+        ),
     ),
 )
 def masked_matmul(x: Array, y: Array, *, transposed: bool = False) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from moiety.agreement.manifest import Job
 from moiety.agreement.record import CLOSED, Record
@@ -11,13 +12,16 @@ from moiety.party.config import Party
 from moiety.party.files import sole_run
 from moiety.party.meet import check_ready
 from moiety.party.node import Node
-from moiety.party.on_shares import Contributing, OnShares
+from moiety.party.offline import Offline, Stocked
+from moiety.party.on_shares import Contributing, Joint, OnShares
 from moiety.party.outcome import Outcome
 from moiety.party.spent import SpentIds
 from moiety.party.through_enclave import ThroughEnclave
 from moiety.run.steps import Listener, Steps
 from moiety.wire.tls import Options
 from moiety.wire.watch import Watch
+
+N = TypeVar("N", bound=Node)
 
 
 def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
@@ -29,6 +33,22 @@ def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
         PeerLost: a peer, the enclave or the dealer is gone; run the job again.
         AttestationFailed: the enclave is not acceptable; nothing was released.
     """
+    with _node(party, job, listener, _kind(party, job)) as (node, signature):
+        return node.run(signature)
+
+
+def stock_job(party: Party, job: Job, listener: Listener) -> Stocked:
+    """Gets what the next run of a job will need of its dealer, which then need not be there.
+
+    Raises: as `run_job`.
+    """
+    with _node(party, job, listener, Offline) as (node, signature):
+        return node.run(signature)
+
+
+@contextmanager
+def _node(party: Party, job: Job, listener: Listener, kind: type[N]) -> Iterator[tuple[N, bytes]]:
+    """A party's part of a job under way, and its signature; what ends it, all others are told."""
     signature = own_signature(party, job)
     check_ready(party)
     steps = Steps(listener)
@@ -40,14 +60,13 @@ def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
         options = Options(watch=watch, progress=steps.note)
         try:
             spent = SpentIds(party.job_folder(job), party.signing_key.derive(job.hash))
-            node = _kind(party, job)(party, job, steps, options, record, spent)
-            return node.run(signature)
+            yield kind(party, job, steps, options, record, spent), signature
         except BaseException as error:
             watch.abort(told(error))
             raise
 
 
-def _kind(party: Party, job: Job) -> type[Node]:
+def _kind(party: Party, job: Job) -> type[ThroughEnclave] | type[Joint]:
     """How this party takes part."""
     if not job.model.by_mpc:
         return ThroughEnclave

@@ -1,6 +1,6 @@
 """The ledger of a run as the report's tables: steps summed over batches, and latencies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -9,19 +9,28 @@ from moiety.report.content import Latency, StepCost, Traffic
 from moiety.run.ledger import Row
 from moiety.run.ledger import Traffic as Metered
 
+ALIGN, TRAIN, PREDICT = "aligning", "training", "scoring"
+Ledger = Mapping[str, Sequence[Row]]
+"""What the steps of each part of a job took."""
 
-def step_costs(ledger: Sequence[Row], peer: str) -> tuple[StepCost, ...]:
-    """One row for each kind of step, in order of first use; batches are summed."""
+
+def step_costs(ledger: Ledger, peer: str) -> tuple[StepCost, ...]:
+    """One row for each kind of step of a part, in order of first use; batches are summed."""
+    return tuple(cost for part, rows in ledger.items() for cost in _costs(part, rows, peer))
+
+
+def _costs(part: str, ledger: Sequence[Row], peer: str) -> Iterator[StepCost]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in ledger:
         groups.setdefault((row.step, row.way), []).append(row)
-    return tuple(
+    yield from (
         StepCost(
             name=f"{step} ({way})" + (f" ×{len(rows)}" if len(rows) > 1 else ""),
             peer=peer,
             measured=_sum([row.measured for row in rows]),
             predicted=_sum([row.predicted for row in rows]),
             seconds=sum(row.seconds for row in rows),
+            part=part,
         )
         for (step, way), rows in groups.items()
     )

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,10 +11,32 @@ from moiety.errors import UsageError
 
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file whole, in place of an older one, or leaves the older one as it is."""
-    fresh = path.with_name(path.name + ".tmp")
+    write_file(path, [content])
+
+
+def write_file(path: Path, pieces: Iterable[bytes]) -> int:
+    """As `replace_file`, from pieces that are made one after the other; returns its size."""
+    fresh, size = path.with_name(path.name + ".tmp"), 0
     with open(fresh, "wb", opener=_private) as file:
-        _write(file.fileno(), content)
+        for piece in pieces:
+            size += file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    _sync_folder(path.parent)
+    return size
+
+
+def rename_file(path: Path, name: str) -> Path:
+    """Gives a file another name in its folder, which is on the disk when this returns."""
+    renamed = path.rename(path.with_name(name))
+    _sync_folder(path.parent)
+    return renamed
+
+
+def private_folder(path: Path) -> None:
+    """Makes a folder for its owner only, if it is not there."""
+    path.mkdir(mode=0o700, exist_ok=True)
     _sync_folder(path.parent)
 
 
@@ -22,7 +44,9 @@ def append(path: Path, content: bytes, *, after: int) -> None:
     """Adds to a file behind its first `after` bytes: what followed them was cut off by a crash."""
     with open(path, "ab", opener=_private) as file:
         file.truncate(after)
-        _write(file.fileno(), content)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     if not after:
         _sync_folder(path.parent)
 
@@ -55,10 +79,3 @@ def _sync_folder(folder: Path) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)

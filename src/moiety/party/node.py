@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,10 @@ class Node(ABC):
     channels: dict[str, Channel] = field(default_factory=dict)
     others_keep_a_model: bool = False
     """At a party that does not compute: whether those who do have a model of an earlier run."""
+    stocked: bool = False
+    """Whether all correlated randomness was dealt ahead, to both who compute."""
+    verb: ClassVar[bytes] = b"run"
+    """What all parties must be about to do."""
 
     @property
     def member(self) -> Member:
@@ -56,15 +62,15 @@ class Node(ABC):
         """This party's place in the job."""
         return self.job.index(self.party.name)
 
-    @property
+    @cached_property
     def session(self) -> Session:
-        """A session with the other computing party."""
+        """The session with the other computing party."""
         peer = self.job.computing[1 - self.index]
         return Session(self.channels[peer], self.index)
 
     @abstractmethod
-    def run(self, signature: bytes) -> Outcome:
-        """All steps, in order."""
+    def run(self, signature: bytes) -> object:
+        """All steps, in order; what comes of them."""
 
     def load(self) -> dict[str, Table]:
         """This party's tables by use, checked against schema, job and limits."""
@@ -107,7 +113,9 @@ class Node(ABC):
             self.channels = meet_peers(self.party, self.job, self.options)
             known = {use: found.digest for use, found in earlier.items() if found}
             known |= {"model": model.share.digest} if model else {}
+            known |= {"verb": self.verb, **self.held()}
             digests = self._exchanged(signature, known)
+            self.stocked = self._agreed_stock(known, digests)
             for name in self.job.names:
                 text = self.signatures[name].hex()
                 self.note("approval", party=name, signature=text)
@@ -126,12 +134,29 @@ class Node(ABC):
         self.others_keep_a_model = theirs[0] is not None and len(set(theirs)) == 1
         return agreed, None
 
+    def held(self) -> dict[str, bytes]:
+        """Digests of what else this party has kept for this run."""
+        return {}
+
+    def _agreed_stock(self, known: dict[str, bytes], digests: dict[str, dict[str, bytes]]) -> bool:
+        """Whether both who compute hold the same stock of lots."""
+        computing = [
+            (known if name == self.party.name else digests[name]).get("stock")
+            for name in self.job.computing
+        ]
+        return computing[0] is not None and computing[0] == computing[1]
+
     def _exchanged(self, signature: bytes, known: dict[str, bytes]) -> dict[str, dict[str, bytes]]:
         """What each peer has kept, once its signature on this very job is good."""
         self.signatures, digests = {self.party.name: signature}, {}
         for name, channel in self.channels.items():
             channel.step = "the agreement"
             self.signatures[name], digests[name] = exchange(channel, self.job, signature, known)
+            if digests[name].get("verb") != self.verb:
+                raise PolicyRefused(
+                    f"{name} does not mean to {self.verb.decode()} the job now",
+                    hint="all parties start `moiety run`, or all `moiety offline`",
+                )
         return digests
 
     def align(

@@ -18,7 +18,7 @@ from moiety.enclave.policy import Accepted
 from moiety.party.agree import now
 from moiety.party.align import Aligned
 from moiety.party.config import Party
-from moiety.party.costs import latencies, step_costs
+from moiety.party.costs import Ledger, latencies, step_costs
 from moiety.party.files import replace_file
 from moiety.party.predict import Scores, Timing
 from moiety.party.seal import Binned, columns_of
@@ -38,7 +38,6 @@ from moiety.report.content import (
 )
 from moiety.report.page import write
 from moiety.report.stored import to_json
-from moiety.run.ledger import Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +55,10 @@ class Facts:
     share: ModelShare | None
     """None at a party that does not compute."""
     timings: Sequence[Timing]
-    ledger: Sequence[Row]
+    ledger: Ledger
     seconds: Mapping[str, float]
+    ahead: str = ""
+    """The record of the run in which all randomness was dealt ahead."""
     shapes: Sequence[Shape] = ()
     """The public shapes of all parties' rows, where the model was trained on shares."""
 
@@ -237,6 +238,9 @@ def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
 
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
+    if facts.ahead:
+        check = Check("randomness", "dealt ahead by a dealer checked then", facts.ahead, True)
+        return Trust(facts.job.enclave_host, None, (check,), _weights(facts))
     if accepted is None:
         pinned = facts.job.dealer_certificate or ""
         check = Check("dealer's certificate", "one that the policy lists", pinned[:23], True)

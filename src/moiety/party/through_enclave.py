@@ -3,6 +3,7 @@
 from moiety.data.table import Table
 from moiety.enclave.handover import ModelShare, ask, receive_material, receive_share
 from moiety.party.attest import Attested, consent, deliver
+from moiety.party.costs import ALIGN, PREDICT
 from moiety.party.model import KeptModel, check_bins, keep_model
 from moiety.party.node import Node
 from moiety.party.outcome import Facts, Outcome
@@ -31,6 +32,7 @@ class ThroughEnclave(Node):
             consent(self.party, enclave)
         applicants = self.align(session, tables["score"], "score", agreed)
         chosen = tables["score"].take(applicants.rows)
+        rows, before = session.ledger, len(session.ledger)
         share, timings = self._predict(session, enclave, model, binned, chosen)
         self.part()
         facts = Facts(
@@ -43,7 +45,7 @@ class ThroughEnclave(Node):
             enclave=enclave.accepted,
             share=share,
             timings=timings,
-            ledger=session.ledger,
+            ledger={ALIGN: rows[:before], PREDICT: rows[before:]},
             seconds=self.steps.seconds,
         )
         return self.conclude(facts)

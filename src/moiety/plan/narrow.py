@@ -98,7 +98,7 @@ def _need(program: Program, step: Step, place: int, result: list[int]) -> int:
     if name == "stands_for" and place:
         return types[place].width
     if name in HOMOMORPHIC:
-        return max(0, *result, types[place].width)
+        return max(0, *result, types[place].width, _difference(name, types))
     if step.primitive.needs is not None:
         return step.primitive.needs(*types, **step.parameters)
     if name == "less_than":
@@ -112,6 +112,14 @@ def _need(program: Program, step: Step, place: int, result: list[int]) -> int:
     if name == "reveal":
         return types[place].width
     return WORD_BITS
+
+
+def _difference(name: str, types: tuple[Type, ...]) -> int:
+    """The bits that hold what a choice multiplies: the difference of what it chooses from."""
+    if name != "select":
+        return 0
+    _, x, y = types
+    return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
 def _before(type: Type, result: list[int], shift: int) -> int:

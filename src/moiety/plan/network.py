@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 from moiety.errors import UsageError
 from moiety.lang.cost import Work
@@ -36,13 +36,13 @@ class Machine:
     A round counts beside what the network takes for it.
     """
 
-    product: float = 7.8e-11
-    hash: float = 2.1e-8
-    wave: float = 6e-8
+    product: float = 9e-11
+    hash: float = 2.8e-8
+    wave: float = 5.9e-8
     entry: float = 0.0
-    online: float = 2.8e-9
-    dealt: float = 2.8e-9
-    step: float = 3.2e-5
+    online: float = 3.5e-9
+    dealt: float = 3.2e-9
+    step: float = 4.6e-5
     round: float = 1.2e-4
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class Machine:
 
     def seconds(self, work: Work) -> float:
         """The time of all of it."""
-        pairs = zip(astuple(self), astuple(work), strict=True)
+        pairs = zip(vars(self).values(), vars(work).values(), strict=True)
         return math.fsum(rate * count for rate, count in pairs)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from moiety.lang.program import Constant, Program, Step
 from moiety.lang.trace import Value
-from moiety.lang.types import BIT, Type
+from moiety.lang.types import BIT, PUBLIC, Type
 from moiety.ops import reals
 from moiety.plan.rewrite import Rewrite, needed
 
@@ -35,10 +35,10 @@ def _key(rewrite: Rewrite, value: Value) -> Any:
 
 
 def _folded(rewrite: Rewrite, step: Step) -> Value | None:
-    """The constant that a step of constants makes."""
+    """The public constant that a step of constants makes."""
     nodes = [rewrite.constant_of(value) for value in rewrite.operands(step)]
     constants = [node for node in nodes if node is not None]
-    if len(constants) < len(nodes) or step.type.error:
+    if len(constants) < len(nodes) or step.type.error or step.type.owner != PUBLIC:
         return None
     with np.errstate(over="ignore"):
         data = step.primitive.meaning(*(node.data for node in constants), **step.parameters)

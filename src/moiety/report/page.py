@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from moiety.errors import UsageError
-from moiety.report import charts, statements, svg, text
-from moiety.report.content import Comparison, PartyReport, Tenth, Traffic
+from moiety.report import charts, content, statements, svg, text
+from moiety.report.content import Comparison, PartyReport, Tenth
 
 _FILTERS = (
     text.count,
@@ -48,7 +48,8 @@ def render(report: PartyReport) -> str:
         scores=_scores(report),
         balance=svg.balance,
         woe_limit=_woe_limit(report),
-        total=_total(report),
+        parts=content.parts(report.steps),
+        total=content.whole("Total", report.steps),
     )
 
 
@@ -130,16 +131,6 @@ def _scores(report: PartyReport) -> Markup | None:
 def _woe_limit(report: PartyReport) -> float:
     bins = (each for column in report.columns for each in column.bins)
     return max((abs(each.woe) for each in bins if each.woe is not None), default=0.0)
-
-
-def _total(report: PartyReport) -> tuple[Traffic, float]:
-    measured = [step.measured for step in report.steps]
-    traffic = Traffic(
-        sum(each.rounds for each in measured),
-        sum(each.sent for each in measured),
-        sum(each.received for each in measured),
-    )
-    return traffic, sum(step.seconds for step in report.steps)
 
 
 def _verdict(report: PartyReport) -> statements.Statement | None:

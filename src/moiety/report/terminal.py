@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moiety.report import statements
-from moiety.report.content import PartyReport
+from moiety.report.content import PartyReport, parts
 from moiety.report.stored import to_json
 from moiety.report.text import (
     count,
@@ -76,7 +76,7 @@ def _steps(report: PartyReport) -> RenderableType | None:
         return None
     table = _table("Step", "Rounds", "Sent", "Received", "As predicted", "Time")
     marks = {True: Text("✓", "green"), False: Text("✗ differs", "bold red"), None: Text("–", "dim")}
-    for step in report.steps:
+    for step in (each for part in parts(report.steps) for each in part.brief):
         cost = step.measured
         traffic = (count(cost.rounds), size(cost.sent), size(cost.received))
         name = f"{step.name} with {step.peer}" if step.peer else step.name

@@ -13,10 +13,12 @@ import numpy as np
 from moiety.errors import PeerMisbehaved, UsageError
 from moiety.function.function import Compiled, Function
 from moiety.function.runner import Given, Owned, Repeated, Secret, Span, taken
+from moiety.function.sums import Sum
 from moiety.lang.primitive import Array
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Type
 from moiety.ring import KEY, Stream, pack_bits, pack_words, unpack_bits, unpack_words
-from moiety.run.loop import Planner, encoded
+from moiety.run.loop import encoded
+from moiety.run.planner import Planner
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
@@ -77,7 +79,7 @@ class Contribution(Planner):
         """See `Runner`. Nothing is revealed to a party that does not compute."""
         compiled = self.compiled(function, arguments)
         self._contribute(compiled, arguments)
-        return _results(compiled)
+        return _results(compiled, self.sums(compiled, arguments))
 
     def repeat(
         self,
@@ -91,11 +93,15 @@ class Contribution(Planner):
         """See `Runner`."""
         if not spans:
             return Repeated(state, {})
-        compiled = self.compiled(function, {**taken(given, batched, spans[0]), **state})
+        first = {**taken(given, batched, spans[0]), **state}
+        compiled = self.compiled(function, first)
         self._contribute(compiled, given)
-        found = _results(compiled)
+        now, found = dict(state), dict[str, Any]()
+        for _ in spans:
+            found = _results(compiled, self.sums(compiled, {**first, **now}))
+            now = {name: found[name] for name in state}
         others = {name: [one] * len(spans) for name, one in found.items() if name not in state}
-        return Repeated({name: found[name] for name in state}, others)
+        return Repeated(now, others)
 
     def _contribute(self, compiled: Compiled, arguments: Mapping[str, Given]) -> None:
         for name, one in arguments.items():
@@ -115,8 +121,8 @@ def whole(type: Type, owned: Owned) -> Type:
     return Type(owned.shape, type.kind, type.owner, type.lo, type.hi, type.error, type.ring)
 
 
-def _results(compiled: Compiled) -> dict[str, Any]:
-    types = compiled.types
+def _results(compiled: Compiled, whose: Mapping[str, Sum | None]) -> dict[str, Any]:
     return {
-        name: Secret(type, ()) if type.owner == SHARED else None for name, type in types.items()
+        name: Secret(type, (), whose[name]) if type.owner == SHARED else None
+        for name, type in compiled.types.items()
     }

@@ -28,7 +28,9 @@ from moiety.plan.plan import Plan
 from moiety.run import twin
 from moiety.run.dealing import Dealer, MaskUse
 from moiety.run.execute import Script
-from moiety.run.loop import Held, Planner, Run, Secure
+from moiety.run.loop import Held, Run, Secure
+from moiety.run.noise import drawn
+from moiety.run.planner import Planner
 
 
 class Clear(Planner):
@@ -68,9 +70,12 @@ class Clear(Planner):
             if name in compiled.plan.inputs and not isinstance(one, Secret):
                 compiled.encode_one(name, plain[name])
         results, types = compiled.function.signature.results, compiled.types
+        whose, noise = self.sums(compiled, arguments), compiled.decoded(drawn(compiled.noise))
         return {
-            name: Secret(types[name], (value,)) if isinstance(results[name], Kept) else value
-            for name, value in reals.evaluate(compiled.meant, plain).items()
+            name: Secret(types[name], (value,), whose[name])
+            if isinstance(results[name], Kept)
+            else value
+            for name, value in reals.evaluate(compiled.meant, {**plain, **noise}).items()
         }
 
 

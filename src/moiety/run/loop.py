@@ -1,4 +1,4 @@
-"""What runners that compute on shares have in common: plans, masked tables, calls and loops."""
+"""What runners that compute on shares have in common: masked tables, calls and loops."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from moiety.errors import InternalError, UsageError
+from moiety.errors import InternalError
 from moiety.function import codec
-from moiety.function.function import FRACTION, Compiled, Function
+from moiety.function.function import Compiled, Function
 from moiety.function.runner import (
     Given,
     Owned,
@@ -17,90 +17,23 @@ from moiety.function.runner import (
     Span,
     check_loop,
     check_secrets,
-    shape_of,
     taken,
 )
-from moiety.function.signature import COMPUTING
+from moiety.function.sums import Sum
 from moiety.lang.primitive import Array
 from moiety.lang.program import Input
 from moiety.lang.types import PUBLIC, SHARED, Masked, Private, Type
 from moiety.plan.hoist import masked
-from moiety.plan.pipeline import Target
 from moiety.plan.plan import Plan
 from moiety.run.dealing import MaskUse
+from moiety.run.noise import drawn
+from moiety.run.planner import Planner
 from moiety.run.tables import masking
 
 Held = Mapping[str, Array]
 Run = Callable[[Sequence[Held]], Sequence[Held]]
 """One run of a plan: what each party that is here brings, and what it then holds."""
 ALL = slice(None)
-
-
-@dataclass
-class Spent:
-    """What the calls of one function took: how many, and the sums of their plans' exact prices."""
-
-    calls: int = 0
-    rounds: int = 0
-    sent: int = 0
-    """Bytes in both directions."""
-    dealt: int = 0
-
-    def add(self, plan: Plan, calls: int) -> None:
-        """Counts more calls."""
-        cost = plan.cost
-        self.calls += calls
-        self.rounds += calls * len(cost.rounds)
-        self.sent += calls * (cost.sent(0) + cost.sent(1))
-        self.dealt += calls * cost.dealt
-
-
-@dataclass
-class Planner:
-    """Names, a target, and plans that are made once.
-
-    `spent` says by function what its calls cost among parties.
-    """
-
-    parties: tuple[str, ...]
-    target: Target = field(default_factory=Target)
-    fraction: int = FRACTION
-    spent: dict[str, Spent] = field(default_factory=dict, init=False, repr=False)
-    _plans: dict[Any, Compiled] = field(default_factory=dict, init=False, repr=False)
-
-    def compiled(
-        self, function: Function, arguments: Mapping[str, Given], tables: Sequence[str] = ()
-    ) -> Compiled:
-        """The function for arguments of these shapes, with these tables masked before.
-
-        Raises:
-            UsageError: it is among other parties, or computed by others.
-        """
-        shapes = {name: shape_of(one) for name, one in arguments.items()}
-        declared = function.signature.arguments
-        tokens = (_token(one, name in declared) for name, one in shapes.items())
-        key = (id(function), *tokens, tuple(tables))
-        if key not in self._plans:
-            self._check(function)
-            target = replace(self.target, masked=tuple(tables))
-            self._plans[key] = function.compile(shapes, target=target, fraction=self.fraction)
-        return self._plans[key]
-
-    def _check(self, function: Function) -> None:
-        named = function.signature.parties
-        computing, others = named[:COMPUTING], set(named) - set(self.parties)
-        if others or computing != self.parties[: len(computing)]:
-            raise UsageError(
-                f"{function.name} is among {', '.join(named)}, its runner {self.parties}",
-                hint="name the parties in the same order: the first two compute",
-            )
-
-    def count(self, function: str, plan: Plan, calls: int) -> None:
-        """Keeps in mind what calls cost."""
-        self.spent.setdefault(function, Spent()).add(plan, calls)
-
-    def __deepcopy__(self, _: Any) -> "Planner":
-        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +81,8 @@ class Secure(Planner):
         self.count(function.name, compiled.plan, 1)
         bound = {name: self._bound(compiled, name, one) for name, one in arguments.items()}
         _, run = self.begin(compiled.plan, 1, {})
-        return self._results(compiled, run(self._inputs(compiled.plan, bound, ALL)))
+        found = run(self._inputs(compiled, bound, ALL))
+        return self._results(compiled, found, self.sums(compiled, arguments))
 
     def repeat(
         self,
@@ -179,7 +113,8 @@ class Secure(Planner):
         now, results = dict(state), dict[str, list[Any]]()
         for span in spans:
             bound |= {name: _Bound(one.parts) for name, one in now.items()}
-            found = self._results(compiled, run(self._inputs(compiled.plan, bound, span)))
+            whose = self.sums(compiled, {**first, **now})
+            found = self._results(compiled, run(self._inputs(compiled, bound, span)), whose)
             for name, value in found.items():
                 if name in now:
                     now[name] = value
@@ -232,36 +167,32 @@ class Secure(Planner):
         table: Table = self._kept[key][1]
         return table
 
-    def _inputs(self, plan: Plan, bound: Mapping[str, _Bound], span: Span) -> list[Held]:
+    def _inputs(self, compiled: Compiled, bound: Mapping[str, _Bound], span: Span) -> list[Held]:
         inputs: list[Held] = []
-        for place in range(len(self.here)):
-            named = {name: bound[name].at(place, span) for name in plan.inputs if name in bound}
-            inputs.append({name: data for name, data in named.items() if data is not None})
+        for place, party in enumerate(self.here):
+            taken = (name for name in compiled.plan.inputs if name in bound)
+            named = {name: bound[name].at(place, span) for name in taken}
+            held = {name: data for name, data in named.items() if data is not None}
+            inputs.append({**held, **drawn(compiled.noise, party)})
         return inputs
 
-    def _results(self, compiled: Compiled, found: Sequence[Held]) -> dict[str, Any]:
-        types = compiled.types
-        return {name: self._result(compiled, name, types[name], found) for name in types}
-
-    def _result(self, compiled: Compiled, name: str, type: Type, found: Sequence[Held]) -> Any:
-        parts = tuple(own.get(name) for own in found)
-        if type.owner == SHARED:
-            return Secret(type, parts)
-        told = next((part for part in parts if part is not None), None)
-        return None if told is None else compiled.decode({name: told})[name]
+    def _results(
+        self, compiled: Compiled, found: Sequence[Held], whose: Mapping[str, Sum | None]
+    ) -> dict[str, Any]:
+        results: dict[str, Any] = {}
+        for name, type in compiled.types.items():
+            parts = tuple(own.get(name) for own in found)
+            told = next((part for part in parts if part is not None), None)
+            if type.owner == SHARED:
+                results[name] = Secret(type, parts, whose[name])
+            else:
+                results[name] = None if told is None else compiled.decode({name: told})[name]
+        return results
 
 
 def rows_of(span: Span, name: str) -> slice:
     """The rows that a span means of an argument."""
     return span[name] if isinstance(span, Mapping) else span
-
-
-def _token(shape: Any, declared: bool) -> Any:
-    """What a plan depends on of an argument: its shape, or all of a public value."""
-    if isinstance(shape, np.ndarray):
-        content = b"" if declared else shape.tobytes()
-        return shape.shape, shape.dtype.str, content
-    return repr(shape)
 
 
 def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:

@@ -21,6 +21,7 @@ from moiety.plan.plan import Plan
 from moiety.run import dealing, twin
 from moiety.run.dealing import Material
 from moiety.run.ledger import Row
+from moiety.run.noise import drawn
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def rehearse(
     runner: Runner | None = in_memory,
 ) -> Outcome:
     """Runs a compiled function with everybody's arguments; without a runner, in the clear."""
-    words = compiled.encode_all(arguments)
+    noise = drawn(compiled.noise)
+    words = {**compiled.encode_all(arguments), **noise}
     clear = compiled.plan.clear(words)
-    real = compiled.real(**arguments)
+    real = compiled.real(**arguments, **compiled.decoded(noise))
     if runner is None:
         return Outcome(_compared(compiled, clear, clear, real), None)
     began = time.perf_counter()

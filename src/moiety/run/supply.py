@@ -35,6 +35,10 @@ class Source(Protocol):
         """This party's part of a fresh lot; the peer must ask for the same."""
         ...
 
+    def finish(self) -> None:
+        """Says that no more is needed."""
+        ...
+
 
 @dataclass
 class RemoteDealer:

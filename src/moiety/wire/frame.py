@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 Payload: TypeAlias = bytes | bytearray | memoryview
 
 HEADER = Struct("<BBHIQ")
-PIECE = 1 << 18
+PIECE = 1 << 20
 """The most bytes of a payload that move at once: they are hashed while the cache holds them."""
 LONGEST = (1 << 32) - 1
 LONGEST_REASON = 400

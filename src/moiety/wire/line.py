@@ -119,7 +119,8 @@ class Line:
                 return self._alternate(wanted)
             except ConnectionError as error:
                 midway = " in the middle of a frame" if wanted and self.reader.midway else ""
-                raise self._loss(f"{error}{midway}") from None
+                loss = self._loss(f"{error}{midway}")
+                raise self._watch.with_others(loss, self._transport.fileno()) from None
 
     def _alternate(self, wanted: Wanted | None) -> bytes | None:
         """Sends a piece and reads a piece in turn, as long as either goes on."""

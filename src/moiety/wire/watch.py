@@ -8,6 +8,7 @@ silence, after `silence` seconds and only by who waits for that very peer.
 import select
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -93,6 +94,15 @@ class Watch:
         """
         return Lookout(self, descriptor).wait(events, timeout)
 
+    def with_others(self, loss: PeerLost, descriptor: int) -> PeerLost:
+        """The loss of the peer at this descriptor, and of all others that hung up by now."""
+        others = {channel.fileno(): channel for channel in self.channels if not channel.parted}
+        poller = select.poll()
+        for other in others.keys() - {-1, descriptor}:
+            poller.register(other, select.POLLRDHUP)
+        gone = _losses(others[other] for other, _ in poller.poll(0))
+        return _together([loss, *gone])
+
     def finish(self) -> None:
         """Ends the job with every peer: all must call it (or Channel.finish), in any order."""
         for channel in self.channels:
@@ -141,6 +151,7 @@ class Watch:
 class Lookout:
     """One thread's wait for a descriptor; it ends with PeerLost if another channel hangs up.
 
+    The descriptor comes first: who was lost is told before those who stop because of that.
     Before it sleeps it looks again and again for SPIN seconds. When that was in vain it sleeps at
     once the next time, after a second failure the next three times, and so on: a peer that is
     slow, or needs this very processor, costs nothing.
@@ -188,12 +199,22 @@ class Lookout:
         return 0
 
     def _poll(self, milliseconds: float) -> int:
-        mine = 0
-        for ready, event in self._poller.poll(milliseconds):
-            if ready == self._descriptor:
-                mine = event
-            elif loss := self._others[ready].loss():
-                raise loss
-            else:
-                self._channels = None
-        return mine
+        found = dict(self._poller.poll(milliseconds))
+        if self._descriptor in found:
+            return found[self._descriptor]
+        if found:
+            self._channels = None
+            if losses := _losses(self._others[ready] for ready in found):
+                raise _together(losses)
+        return 0
+
+
+def _losses(channels: Iterable[Watched]) -> list[PeerLost]:
+    return [loss for channel in channels if (loss := channel.loss())]
+
+
+def _together(losses: Sequence[PeerLost]) -> PeerLost:
+    """One error for all who are gone: who is killed takes along who needs it."""
+    if len(losses) == 1:
+        return losses[0]
+    return PeerLost("; ".join(map(str, losses)), hint=losses[0].hint)

@@ -26,6 +26,14 @@ pub(crate) fn unpack(_: &[u8], _: u32, _: &mut [u64], _: Features) -> usize {
     0
 }
 
+pub(crate) fn spread(_: &[u64], _: &mut [u8], _: Features) -> usize {
+    0
+}
+
+pub(crate) fn gather(_: &[u8], _: &mut [u64], _: Features) -> usize {
+    0
+}
+
 pub(crate) fn prefetch(_: &[u8]) {}
 
 /// Never exists.

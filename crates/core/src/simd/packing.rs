@@ -3,9 +3,10 @@
 
 use core::arch::x86_64::{
     __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_and_si512, _mm512_loadu_si512,
-    _mm512_maskz_permutexvar_epi8, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set1_epi64,
-    _mm512_shrdv_epi64, _mm512_sllv_epi64, _mm512_srlv_epi64, _mm512_storeu_si512,
-    _mm512_sub_epi64,
+    _mm512_maskz_permutexvar_epi8, _mm512_maskz_set1_epi8, _mm512_or_si512,
+    _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_shrdv_epi64,
+    _mm512_sllv_epi64, _mm512_srlv_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_test_epi8_mask,
 };
 
 use crate::Features;
@@ -14,6 +15,8 @@ use crate::Features;
 const GROUP: usize = 8;
 /// Bytes of a vector.
 const VECTOR: usize = 64;
+/// The widest words that reach into no ninth byte wherever in a byte they begin.
+const FITTING: usize = 57;
 /// The narrowest words whose neighbours but one share no byte.
 const LEAST: usize = 8;
 
@@ -24,9 +27,15 @@ pub(crate) fn pack(words: &[u64], bits: u32, out: &mut [u8], features: Features)
         return 0;
     }
     let groups = ((out.len() - VECTOR) / bits + 1).min(words.len() / GROUP);
-    // SAFETY: `features` vouches for the instruction sets.
-    unsafe { pack_groups(&words[..GROUP * groups], bits, out) }
-    GROUP * groups
+    let words = &words[..GROUP * groups];
+    if bits <= FITTING {
+        // SAFETY: `features` vouches for the instruction sets.
+        unsafe { pack_groups::<false>(words, bits, out) }
+    } else {
+        // SAFETY: as above.
+        unsafe { pack_groups::<true>(words, bits, out) }
+    }
+    words.len()
 }
 
 /// Unpacks as many groups as may be read in whole vectors, and tells how many words that is.
@@ -36,9 +45,39 @@ pub(crate) fn unpack(data: &[u8], bits: u32, words: &mut [u64], features: Featur
         return 0;
     }
     let groups = ((data.len() - VECTOR) / bits + 1).min(words.len() / GROUP);
+    let words = &mut words[..GROUP * groups];
+    if bits <= FITTING {
+        // SAFETY: `features` vouches for the instruction sets.
+        unsafe { unpack_groups::<false>(data, bits, words) }
+    } else {
+        // SAFETY: as above.
+        unsafe { unpack_groups::<true>(data, bits, words) }
+    }
+    words.len()
+}
+
+/// Writes whole words of 64 bits as bytes of 0 and 1, and tells how many words that is.
+pub(crate) fn spread(words: &[u64], out: &mut [u8], features: Features) -> usize {
+    if !features.vbmi() {
+        return 0;
+    }
+    let (chunks, _) = out.as_chunks_mut();
+    let count = words.len().min(chunks.len());
     // SAFETY: `features` vouches for the instruction sets.
-    unsafe { unpack_groups(data, bits, &mut words[..GROUP * groups]) }
-    GROUP * groups
+    unsafe { spread_words(&words[..count], &mut chunks[..count]) }
+    count
+}
+
+/// Writes whole words from the lowest bits of bytes, and tells how many words that is.
+pub(crate) fn gather(bits: &[u8], words: &mut [u64], features: Features) -> usize {
+    if !features.vbmi() {
+        return 0;
+    }
+    let (chunks, _) = bits.as_chunks();
+    let count = words.len().min(chunks.len());
+    // SAFETY: `features` vouches for the instruction sets.
+    unsafe { gather_words(&chunks[..count], &mut words[..count]) }
+    count
 }
 
 /// Asks for bytes that are soon read.
@@ -138,7 +177,7 @@ const fn byte(at: usize) -> u8 {
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vbmi")]
-fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
+fn pack_groups<const NINTH: bool>(words: &[u64], bits: usize, out: &mut [u8]) {
     let Packing { shifts, even, odd, ninth } = &PACKING[bits];
     let (even_bytes, odd_bytes) = (load_bytes(&even.0), load_bytes(&odd.0));
     let (shift, ninth_bytes) = (load(shifts), load_bytes(&ninth.0));
@@ -147,11 +186,14 @@ fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
     for (group, words) in words.as_chunks().0.iter().enumerate() {
         let words = _mm512_and_si512(load(words), mask);
         let low = _mm512_sllv_epi64(words, shift);
-        let high = _mm512_srlv_epi64(words, back);
         let evens = _mm512_maskz_permutexvar_epi8(even.1, even_bytes, low);
         let odds = _mm512_maskz_permutexvar_epi8(odd.1, odd_bytes, low);
-        let ninths = _mm512_maskz_permutexvar_epi8(ninth.1, ninth_bytes, high);
-        let packed = _mm512_or_si512(_mm512_or_si512(evens, odds), ninths);
+        let mut packed = _mm512_or_si512(evens, odds);
+        if NINTH {
+            let high = _mm512_srlv_epi64(words, back);
+            let ninths = _mm512_maskz_permutexvar_epi8(ninth.1, ninth_bytes, high);
+            packed = _mm512_or_si512(packed, ninths);
+        }
         if let Some(out) = out[group * bits..].first_chunk_mut() {
             store_bytes(out, packed);
         }
@@ -159,7 +201,7 @@ fn pack_groups(words: &[u64], bits: usize, out: &mut [u8]) {
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vbmi,avx512vbmi2")]
-fn unpack_groups(data: &[u8], bits: usize, words: &mut [u64]) {
+fn unpack_groups<const NINTH: bool>(data: &[u8], bits: usize, words: &mut [u64]) {
     let Unpacking { bytes, ninth, shifts } = &UNPACKING[bits];
     let (bytes, ninth, shift) = (load_bytes(bytes), load_bytes(ninth), load(shifts));
     let mask = _mm512_set1_epi64((u64::MAX >> (64 - bits)).cast_signed());
@@ -167,9 +209,27 @@ fn unpack_groups(data: &[u8], bits: usize, words: &mut [u64]) {
         if let Some(data) = data[group * bits..].first_chunk() {
             let data = load_bytes(data);
             let low = _mm512_permutexvar_epi8(bytes, data);
-            let high = _mm512_permutexvar_epi8(ninth, data);
-            store(words, _mm512_and_si512(_mm512_shrdv_epi64(low, high, shift), mask));
+            let found = if NINTH {
+                _mm512_shrdv_epi64(low, _mm512_permutexvar_epi8(ninth, data), shift)
+            } else {
+                _mm512_srlv_epi64(low, shift)
+            };
+            store(words, _mm512_and_si512(found, mask));
         }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn spread_words(words: &[u64], out: &mut [[u8; VECTOR]]) {
+    for (word, bytes) in words.iter().zip(out) {
+        store_bytes(bytes, _mm512_maskz_set1_epi8(*word, 1));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn gather_words(bits: &[[u8; VECTOR]], words: &mut [u64]) {
+    for (bytes, word) in bits.iter().zip(words) {
+        *word = _mm512_test_epi8_mask(load_bytes(bytes), _mm512_set1_epi8(1));
     }
 }
 
