@@ -391,8 +391,16 @@ def sum_waves(
 def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
-def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
-    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction)."""
+def encode_words(
+    values: npt.NDArray[np.float64], fraction: int, low: float = ..., high: float = ...
+) -> _Words:
+    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction) and in [low, high].
+
+    There are no bounds unless they are named; a value that is not finite is in none.
+    """
+
+def inside(words: npt.NDArray[np.uint64], low: int, high: int) -> bool:
+    """Whether every word, read as signed, is in [low, high]."""
 
 def mask_reals(
     values: npt.NDArray[np.float64], fraction: int, dealt: Dealt, field: int, bits: int

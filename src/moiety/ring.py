@@ -22,22 +22,30 @@ KEY = 16
 WORD = 8
 
 
-def encode(values: npt.ArrayLike, fraction: int) -> Words:
+def encode(
+    values: npt.ArrayLike, fraction: int, low: float = -math.inf, high: float = math.inf
+) -> Words:
     """round(x · 2^fraction) mod 2^64, to nearest and ties to even.
 
     Raises:
-        DataError: a value is not finite, or |x| ≥ 2^(62 - fraction).
+        DataError: a value is not finite, |x| ≥ 2^(62 - fraction), or x is not in [low, high].
     """
     reals = np.asarray(values, dtype=np.float64)
+    flat = np.ascontiguousarray(reals).reshape(-1)
     try:
-        words = _core.encode_words(np.ascontiguousarray(reals).reshape(-1), fraction)
+        words = _core.encode_words(flat, fraction, low, high)
     except ValueError:
         raise DataError(
-            f"a value is not finite, or not below {2.0 ** (62 - fraction):g} with {fraction} "
-            "fraction bits",
+            f"a value is not finite, not in [{low:g}, {high:g}], or not below "
+            f"{2.0 ** (62 - fraction):g} with {fraction} fraction bits",
             hint="clip the column, or use fewer fraction bits",
         ) from None
     return words.reshape(reals.shape)
+
+
+def inside(words: Words, low: int, high: int) -> bool:
+    """Whether every word, read as signed, is in [low, high]."""
+    return _core.inside(np.ascontiguousarray(words).reshape(-1), low, high)
 
 
 def decode(words: Words, fraction: int) -> npt.NDArray[np.float64]:

@@ -212,7 +212,7 @@ mod _core {
     #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_floor, deal_masked, deal_products, deal_wraps, encode_words,
-        floor_words, mask_reals, mask_tops, mask_words, multiply_reals, multiply_words,
+        floor_words, inside, mask_reals, mask_tops, mask_words, multiply_reals, multiply_words,
         opened_words, truncate_words, unmask_bits,
     };
     #[pymodule_export]

@@ -42,13 +42,27 @@ pub(crate) fn mask_words<'py>(
 }
 
 #[pyfunction]
+#[pyo3(signature = (values, fraction, low=f64::NEG_INFINITY, high=f64::INFINITY))]
 pub(crate) fn encode_words<'py>(
     py: Python<'py>,
     values: PyReadonlyArray1<'py, f64>,
     fraction: u32,
+    low: f64,
+    high: f64,
 ) -> PyResult<Words<'py>> {
-    let values = plain(&values, "values")?;
-    words(py, values.len(), |out| fixed::encode(values, fraction, out, *FEATURES))
+    let (values, how) = (plain(&values, "values")?, (fraction, (low, high)));
+    words(py, values.len(), |out| fixed::encode(values, how, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn inside(
+    py: Python<'_>,
+    words: PyReadonlyArray1<'_, u64>,
+    low: i64,
+    high: i64,
+) -> PyResult<bool> {
+    let words = plain(&words, "words")?;
+    Ok(py.detach(|| fixed::inside(words, (low, high), *FEATURES)))
 }
 
 #[pyfunction]

@@ -12,7 +12,7 @@ from moiety.lang.cost import Cost
 from moiety.lang.primitive import Array
 from moiety.protocols.base import Protocol, Received, Tick
 from moiety.run.dealing import Spending
-from moiety.run.execute import Execution, Script
+from moiety.run.execute import Execution, Script, Values
 from moiety.run.ledger import Row, Traffic
 from moiety.wire.channel import Channel
 
@@ -54,13 +54,16 @@ class Series:
         Raises:
             MaterialError: the lot is for fewer runs.
         """
-        values = self._script.bind(inputs)
+        return self.follow(self._script.bind(inputs))
+
+    def follow(self, values: Values) -> dict[str, Array]:
+        """One more run from inputs that were checked, see `Script.bind`."""
         spending = self._ready.popleft() if self._ready else self._fetched()
         execution, before = Execution(self._script, values, spending), self._channel.totals
         with np.errstate(over="ignore"):
             for at, rounds in enumerate(self._rounds):
                 began = time.perf_counter()
-                self._follow(execution.level(at), rounds)
+                self._level(execution.level(at), rounds)
                 self._seconds[at] += time.perf_counter() - began
         measured = Traffic.between(before, self._channel.totals)
         if measured != self._price:
@@ -68,7 +71,7 @@ class Series:
         self._runs += 1
         return execution.outputs()
 
-    def _follow(self, level: Protocol[None], rounds: Sequence[Sizes]) -> None:
+    def _level(self, level: Protocol[None], rounds: Sequence[Sizes]) -> None:
         """Drives one level, whose rounds must be exactly those predicted."""
         peer, received = self._peer, None
         for due in rounds:

@@ -52,10 +52,10 @@ class Session:
         agreed: Callable[[], None] = nothing,
     ) -> dict[str, Array]:
         """The outputs that this party holds; see `begin`. Inputs are checked before anything."""
-        Script(plan, self.party).bind(inputs)
+        values = Script(plan, self.party).bind(inputs)
         series = self.begin(plan, material, receivers=receivers, about=about, agreed=agreed)
         with series:
-            return series.run(inputs)
+            return series.follow(values)
 
     def begin(
         self,
