@@ -407,6 +407,19 @@ def mask_reals(
 ) -> bytes:
     """The message of the words of `encode_words` less a field: they are never all in memory."""
 
+def mask_span(
+    x: npt.NDArray[np.uint64], dealt: Dealt, field: int, bits: int, first: int, count: int
+) -> bytes:
+    """A piece of the message of words less a field: those from number `first` on, a multiple of 8.
+
+    There are `count` of them, or as many as are left.
+    """
+
+def multiply_packed(
+    data: bytes, bits: int, rows: int, b: npt.NDArray[np.uint64], threads: int = 0
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    """The product of so many rows of packed words and b (k × n), as `matmul_u64`."""
+
 def multiply_reals(
     values: npt.NDArray[np.float64],
     fraction: int,

@@ -2,7 +2,7 @@
 
 import hmac
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -118,6 +118,27 @@ def derive(key: bytes, label: bytes) -> bytes:
 def _check_key(key: bytes) -> None:
     if len(key) != KEY:
         raise InternalError(f"a stream's key has {KEY} bytes, not {len(key)}")
+
+
+class Pieces:
+    """A message that is made while it is sent: its size, and what makes its pieces in order."""
+
+    def __init__(self, size: int, make: Callable[[], Iterator[Message]]) -> None:
+        self._size, self._make = size, make
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Message]:
+        left = self._size
+        for piece in self._make():
+            left -= len(piece)
+            yield piece
+        if left:
+            raise InternalError(f"the pieces of a message lack {left} of its {self._size} bytes")
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
 
 
 class Stream:

@@ -46,14 +46,15 @@ class Operand:
     """
 
     type: Type
-    data: Array | None
+    data: Any
 
     @property
     def words(self) -> Array:
         """What this party holds; an error if it holds nothing."""
         if self.data is None:
             raise InternalError(f"this party does not hold a value of type {self.type}")
-        return self.data
+        held: Array = self.data
+        return held
 
     def __repr__(self) -> str:
         return f"Operand({self.type})"

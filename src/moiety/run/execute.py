@@ -19,12 +19,13 @@ from moiety.ops.convert import share
 from moiety.plan.plan import Plan, Planned
 from moiety.protocols.base import Context, Protocol, Received, Tick, joint, parts
 from moiety.protocols.correlations import Supply
+from moiety.protocols.masked import Sent
 from moiety.run.dealing import Spending
 
 NOTHING = Supply(())
 
 
-class Values(dict[int, Array | None]):
+class Values(dict[int, "Array | Sent | None"]):
     """What one party holds of each value, by index: its share, its plaintext, or nothing."""
 
     def __repr__(self) -> str:
@@ -179,7 +180,8 @@ class Execution:
 
     def held(self, index: int) -> Array | None:
         """What this party holds of a value."""
-        return self._value(self.script.places[index])
+        data = self._value(self.script.places[index])
+        return data.words if isinstance(data, Sent) else data
 
     def outputs(self) -> dict[str, Array]:
         """By name, the outputs that this party holds: revealed to it, or its shares."""
@@ -214,7 +216,7 @@ class Execution:
             raise InternalError(f"%{index} ended before its predicted last round")
         return self._running[index]
 
-    def _value(self, place: int) -> Array | None:
+    def _value(self, place: int) -> Array | Sent | None:
         try:
             return self.values[place]
         except KeyError:
@@ -234,11 +236,11 @@ class Execution:
         (way,) = share.ways
         return Operand(taken.type, way.body(self.script.context, Operand(taken.held, data)))
 
-    def _keep(self, call: Call, data: Array | None) -> None:
+    def _keep(self, call: Call, data: Array | Sent | None) -> None:
         if data is not None and data.shape != call.shape:
             raise InternalError(f"%{call.index} has shape {data.shape}, not {call.shape}")
         # NumPy turns an array without axes into a scalar, which is no array
-        self.values[call.index] = None if data is None else np.asarray(data)
+        self.values[call.index] = np.asarray(data) if isinstance(data, np.generic) else data
 
 
 @dataclass(slots=True)

@@ -80,7 +80,9 @@ def _advance(protocol: Protocol[Any], received: dict[int, bytes] | None) -> Tick
 
 def _messages(ticks: Sequence[Tick]) -> Messages:
     return {
-        (party, peer): data for party, tick in enumerate(ticks) for peer, data in tick.send.items()
+        (party, peer): bytes(data)
+        for party, tick in enumerate(ticks)
+        for peer, data in tick.send.items()
     }
 
 
