@@ -3,7 +3,7 @@
 
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{Scratch, Share};
-use crate::ring::{Shape, matmul};
+use crate::ring::{Shape, matmul, matmul_transposed};
 use crate::{Error, Features, parallel};
 
 /// Words of the mask that are made together.
@@ -93,29 +93,24 @@ impl Owned<'_> {
         let mut scratch = Scratch::default();
         let mut u = vec![0; rows.min(m) * k];
         let mut v = vec![0; if self.transposed { m } else { k } * n];
+        let mut part = vec![0; if self.transposed { k * n } else { 0 }];
         self.v.words(0, &mut v, &mut scratch);
         for top in (0..m).step_by(rows) {
             let strip = Shape { m: rows.min(m - top), k, n };
             let u = &mut u[..strip.m * k];
             self.u.words((self.row + top) * k, u, &mut scratch);
             if self.transposed {
-                add_transposed(u, &v[top * n..(top + strip.m) * n], out, strip);
+                let turned = Shape { m: k, k: strip.m, n };
+                let v = &v[top * n..(top + strip.m) * n];
+                matmul_transposed(u, v, &mut part, turned, 1, features)?;
+                for (sum, word) in out.iter_mut().zip(&part) {
+                    *sum = sum.wrapping_add(*word);
+                }
             } else {
                 let part = &mut out[top * n..(top + strip.m) * n];
                 matmul(u, &v, part, strip, 1, features)?;
             }
         }
         Ok(())
-    }
-}
-
-/// Adds uᵀ · v to the product, row by row of u.
-fn add_transposed(u: &[u64], v: &[u64], product: &mut [u64], Shape { k, n, .. }: Shape) {
-    for (row, factors) in u.chunks_exact(k.max(1)).zip(v.chunks_exact(n.max(1))) {
-        for (&x, sums) in row.iter().zip(product.chunks_exact_mut(n)) {
-            for (sum, &y) in sums.iter_mut().zip(factors) {
-                *sum = sum.wrapping_add(x.wrapping_mul(y));
-            }
-        }
     }
 }

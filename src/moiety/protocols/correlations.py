@@ -134,6 +134,8 @@ class Correlation(ABC):
 
     def _correct(self, first: Dealt, second: Dealt) -> bytes:
         """The corrections, from what the parties draw; a subclass may know a faster way."""
+        if not self._dependent():
+            return b""
         random = [
             field.combine(
                 *(_read(field, part, index, party) for party, part in enumerate((first, second)))
