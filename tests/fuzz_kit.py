@@ -39,7 +39,7 @@ def check(compiled, data):
     transcript = twin.lockstep([party.run() for party in parties])
     assert transcript.cost.rounds == tuple(map(dict, plan.cost.rounds))
     for index, node in enumerate(plan.nodes):
-        assert inside(node.type, *(party.values[index].data for party in parties)), node
+        assert inside(node.type, *(party.held(index) for party in parties)), node
     types = compiled.types
     words = {
         name: opened(type, [result.get(name) for result in transcript.results])

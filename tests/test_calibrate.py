@@ -165,7 +165,7 @@ def test_calibrate_writes_what_explain_and_try_read(small, tmp_path):
     body = json.loads(done.stdout)
     found = Calibration.read(out.read_text())
     assert body["machine"] == asdict(found.machine) and body["hash"] > 0 and body["tls"] > 0
-    assert [row["rounds"] for row in body["samples"]] == [8, 2]
+    assert [row["rounds"] for row in body["samples"]] == [6, 2]
     (tmp_path / "lending.py").write_text(SOURCE)
     place = f"{tmp_path}/lending.py:score"
     shown = cli("explain", place, "--shape", "x=2,3", "--shape", "w=3", "--calibration", out)

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import moiety
+from moiety import Kept, Shared
+from moiety import array as xp
 from moiety.errors import InternalError, UsageError
 from moiety.lang.primitive import DEALER
 from moiety.lang.trace import trace
@@ -180,8 +183,55 @@ def test_narrow_sends_no_more_bits_than_matter():
     ]
     kept = after("narrow", lambda x, y: {"p": x * y}, x=S, y=S)
     assert not any("narrow" in line for line in kept)
-    approximate = after("narrow", lambda x: {"p": truncate(x * x, shift=1)}, x=F)
-    assert not any("narrow" in line for line in approximate)
+
+
+def test_narrow_cuts_for_nothing_what_is_taken_in_few_bits_and_widens_the_rest():
+    def names(function):
+        lines = after("narrow", function, x=F, y=F)
+        return [line.split(" = ")[1].split("(")[0] for line in lines if "(" in line]
+
+    def compared(x, y):
+        return {"c": truncate(x * x, shift=18) < y}
+
+    def kept(x, y):
+        return {"t": truncate(x * x, shift=18)}
+
+    def both(x, y):
+        cut = truncate(x * x, shift=18)
+        return {"c": cut < y, "t": cut}
+
+    assert names(compared) == ["narrow", "multiply", "shorten", "less_than"]
+    assert names(kept) == ["narrow", "multiply", "widen"]
+    assert names(both) == ["narrow", "multiply", "shorten", "widen", "less_than"]
+    plan = pipeline.compile(trace(both, {"x": F, "y": F}), Target(network="wan"))
+    assert len(plan.cost.rounds) == 2, "a comparison does not wait for the widened value"
+
+
+def test_scale_cuts_a_product_and_not_its_factors():
+    def function(x, y):
+        return {"p": truncate(truncate(x * x, shift=18) * y, shift=18)}
+
+    small = words((4,), SHARED, (-(2**18), 2**18), 18)
+    lines = after("scale", function, x=small, y=small)
+    (line,) = [line for line in lines if "truncate(" in line]
+    assert "shift=36" in line
+    apart = after("scale", function, x=F, y=words((4,), SHARED, (-(2**30), 2**30), 18))
+    assert sum("truncate(" in line for line in apart) == 2, "a word holds no more"
+
+
+def test_a_clip_opens_its_value_once():
+    @moiety.secure
+    def clipped(x: Shared(low=-100, high=100)) -> Kept():
+        return xp.clip(x, -3, 9)
+
+    compiled = clipped.compile({"x": (4,)}, target=Target(network="wan"))
+    plan = compiled.plan
+    names = [step.primitive.name for _, step in plan.steps() if not step.way.local]
+    assert names == ["less_than_each", "piecewise_linear"] and len(plan.cost.rounds) == 2
+    result = plan.nodes[plan.outputs["result"]].type
+    assert (result.lo, result.hi, result.error) == (-3 << 18, 9 << 18, 0)
+    x = np.array([-100, 5.5, 100, 9])
+    assert np.array_equal(compiled.clear(x=x)["result"], np.clip(x, -3, 9))
 
 
 def test_a_pass_that_changes_what_a_program_gives_is_caught():

@@ -3,7 +3,8 @@
     python benches/peers/own.py [--scale S] [--repeats R] [--only NAME] [--tls] [--json]
 
 Dealing is on demand: from the parties' request until both hold all that they need. Online follows,
-until the later party has its result. Before the clock starts inputs are shared, and tables of
+until the later party has its result. The total is of turns in which neither waits for the other
+more than it must: what is dealt is taken as it comes. Before the clock starts inputs are shared, and tables of
 loops are masked; a table that is named as owned is encoded, masked and sent within the time.
 """
 
@@ -183,7 +184,7 @@ def measure(work: Work, repeats: int, tls: bool) -> dict:
     for end in ends:
         end.recv()
     turns = [turn(ends, False) for _ in range(repeats + 1)][1:]
-    streamed = [turn(ends, True) for _ in range(repeats)] if work.steps else []
+    streamed = [turn(ends, True) for _ in range(repeats)]
     for end in ends:
         end.send(None)
     shares = [end.recv() for end in ends]
@@ -211,7 +212,7 @@ def row(work: Work, turns, streamed, shares) -> dict:
         "elements": work.elements,
         "dealt": [each[0] for each in turns],
         "online": [each[1] for each in turns],
-        "total": [each[2] for each in (streamed or turns)],
+        "total": [each[2] for each in streamed],
         "cpu": [sum(one[1] for one in each[3]) for each in turns],
         "bytes": [told[0][3], told[1][3]],
         "dealt_bytes": shares[0][2],

@@ -74,6 +74,17 @@ class Dealt:
     def row(self, field: int, count: int) -> _Words:
         """A field of `count` bits as a row: 64 a word, padded with zeros."""
 
+@final
+class Layout:
+    """Where the parts of all correlations of a run lie: the same in every run.
+
+    Each part is (stream, `begin`, `fields`), as in `Dealt`; its fields are drawn from byte 0 on.
+    """
+
+    def __new__(cls, parts: Sequence[tuple[int, int, Sequence[tuple[int, bool]]]]) -> Layout: ...
+    def dealt(self, key: bytes, corrections: bytes | None = None) -> list[Dealt]:
+        """The parts of one run, which share the expanded key and the corrections."""
+
 # Ticks. `own` and `theirs` are the two messages of a round; `first` is whether this party adds
 # public terms. A message with another length or with set padding is a ValueError.
 
@@ -380,13 +391,34 @@ def sum_waves(
 def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
-def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
-    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction)."""
+def encode_words(
+    values: npt.NDArray[np.float64], fraction: int, low: float = ..., high: float = ...
+) -> _Words:
+    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction) and in [low, high].
+
+    There are no bounds unless they are named; a value that is not finite is in none.
+    """
+
+def inside(words: npt.NDArray[np.uint64], low: int, high: int) -> bool:
+    """Whether every word, read as signed, is in [low, high]."""
 
 def mask_reals(
     values: npt.NDArray[np.float64], fraction: int, dealt: Dealt, field: int, bits: int
 ) -> bytes:
     """The message of the words of `encode_words` less a field: they are never all in memory."""
+
+def mask_span(
+    x: npt.NDArray[np.uint64], dealt: Dealt, field: int, bits: int, first: int, count: int
+) -> bytes:
+    """A piece of the message of words less a field: those from number `first` on, a multiple of 8.
+
+    There are `count` of them, or as many as are left.
+    """
+
+def multiply_packed(
+    data: bytes, bits: int, rows: int, b: npt.NDArray[np.uint64], threads: int = 0
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    """The product of so many rows of packed words and b (k × n), as `matmul_u64`."""
 
 def multiply_reals(
     values: npt.NDArray[np.float64],

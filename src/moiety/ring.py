@@ -2,7 +2,7 @@
 
 import hmac
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -22,22 +22,30 @@ KEY = 16
 WORD = 8
 
 
-def encode(values: npt.ArrayLike, fraction: int) -> Words:
+def encode(
+    values: npt.ArrayLike, fraction: int, low: float = -math.inf, high: float = math.inf
+) -> Words:
     """round(x · 2^fraction) mod 2^64, to nearest and ties to even.
 
     Raises:
-        DataError: a value is not finite, or |x| ≥ 2^(62 - fraction).
+        DataError: a value is not finite, |x| ≥ 2^(62 - fraction), or x is not in [low, high].
     """
     reals = np.asarray(values, dtype=np.float64)
+    flat = np.ascontiguousarray(reals).reshape(-1)
     try:
-        words = _core.encode_words(np.ascontiguousarray(reals).reshape(-1), fraction)
+        words = _core.encode_words(flat, fraction, low, high)
     except ValueError:
         raise DataError(
-            f"a value is not finite, or not below {2.0 ** (62 - fraction):g} with {fraction} "
-            "fraction bits",
+            f"a value is not finite, not in [{low:g}, {high:g}], or not below "
+            f"{2.0 ** (62 - fraction):g} with {fraction} fraction bits",
             hint="clip the column, or use fewer fraction bits",
         ) from None
     return words.reshape(reals.shape)
+
+
+def inside(words: Words, low: int, high: int) -> bool:
+    """Whether every word, read as signed, is in [low, high]."""
+    return _core.inside(np.ascontiguousarray(words).reshape(-1), low, high)
 
 
 def decode(words: Words, fraction: int) -> npt.NDArray[np.float64]:
@@ -110,6 +118,27 @@ def derive(key: bytes, label: bytes) -> bytes:
 def _check_key(key: bytes) -> None:
     if len(key) != KEY:
         raise InternalError(f"a stream's key has {KEY} bytes, not {len(key)}")
+
+
+class Pieces:
+    """A message that is made while it is sent: its size, and what makes its pieces in order."""
+
+    def __init__(self, size: int, make: Callable[[], Iterator[Message]]) -> None:
+        self._size, self._make = size, make
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Message]:
+        left = self._size
+        for piece in self._make():
+            left -= len(piece)
+            yield piece
+        if left:
+            raise InternalError(f"the pieces of a message lack {left} of its {self._size} bytes")
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
 
 
 class Stream:

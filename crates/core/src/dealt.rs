@@ -4,6 +4,8 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "places are within a field")]
 
+use std::sync::Arc;
+
 use crate::bits::{check_padding, read_bits, unpack_groups};
 use crate::keys::StreamKey;
 use crate::prg::Prg;
@@ -15,7 +17,7 @@ pub(crate) const CHUNK: usize = 512;
 /// One party's part: where each of its fields begins, and what it is read from.
 pub struct Dealt<B> {
     features: Features,
-    prg: Prg,
+    prg: Arc<Prg>,
     stream: u64,
     sent: B,
     fields: Vec<Place>,
@@ -51,10 +53,24 @@ impl<B: AsRef<[u8]>> Dealt<B> {
     pub fn new(
         origin: Origin<'_>,
         fields: &[(usize, bool)],
+        corrections: (B, usize),
+        features: Features,
+    ) -> Result<Self, Error> {
+        let prg = Arc::new(Prg::new(origin.key, features));
+        Self::drawn((prg, origin.stream, origin.offset), fields, corrections, features)
+    }
+
+    /// The same from an expanded key, which parts share, its stream, and the first byte of that.
+    ///
+    /// # Errors
+    /// As [`Dealt::new`].
+    pub fn drawn(
+        (prg, stream, offset): (Arc<Prg>, u64, u64),
+        fields: &[(usize, bool)],
         (corrections, begin): (B, usize),
         features: Features,
     ) -> Result<Self, Error> {
-        let (mut end, mut at) = (origin.offset, begin);
+        let (mut end, mut at) = (offset, begin);
         let mut places = Vec::with_capacity(fields.len());
         for &(bits, sent) in fields {
             let bytes = bits.div_ceil(8);
@@ -69,8 +85,7 @@ impl<B: AsRef<[u8]>> Dealt<B> {
             places.push(Place { at: at as u64, bits, sent });
             at = due;
         }
-        let prg = Prg::new(origin.key, features);
-        Ok(Self { features, prg, stream: origin.stream, sent: corrections, fields: places, end })
+        Ok(Self { features, prg, stream, sent: corrections, fields: places, end })
     }
 
     /// The first byte of the stream that is not drawn.

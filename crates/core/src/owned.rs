@@ -1,12 +1,47 @@
-//! The dealer's side of products with a table that its owner masked; the mask is never stored.
+//! Products with a table that its owner masked: the dealer's, whose mask is never stored, and those
+//! of what was sent of the table, as it lies.
 
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{Scratch, Share};
-use crate::ring::{Shape, matmul};
-use crate::{Error, Features};
+use crate::ring::{Shape, matmul, matmul_transposed};
+use crate::{Error, Features, parallel};
 
 /// Words of the mask that are made together.
 const STRIP: usize = 1 << 15;
+
+/// Writes a · b modulo 2^64 to `out`, for a of m rows of k words that lie packed in a message.
+///
+/// # Errors
+/// As [`Share::message`]; [`Error::Length`] if a length does not fit.
+pub fn multiply_packed(
+    (message, bits): (&[u8], u32),
+    b: &[u64],
+    out: &mut [u64],
+    (shape, threads): (Shape, usize),
+    features: Features,
+) -> Result<(), Error> {
+    let Shape { m, k, n } = shape;
+    let count = m.checked_mul(k).ok_or(Error::StreamEnd)?;
+    let words = Share::message(message, count, bits, features)?;
+    shape.check(count, b.len(), out.len())?;
+    if count == 0 || n == 0 {
+        out.fill(0);
+        return Ok(());
+    }
+    let rows = (STRIP / k).next_multiple_of(8).max(8);
+    let span = parallel::share(m, rows, shape.threads(threads));
+    parallel::each(out.chunks_mut(span * n).enumerate(), |(part, out)| {
+        let (mut strip, mut scratch) = (vec![0; rows.min(m) * k], Scratch::default());
+        for (index, out) in out.chunks_mut(rows * n).enumerate() {
+            let shape = Shape { m: out.len() / n, k, n };
+            let strip = &mut strip[..shape.m * k];
+            words.words((part * span + index * rows) * k, strip, &mut scratch);
+            // The lengths fit by construction.
+            let _ = matmul(strip, b, out, shape, 1, features);
+        }
+    });
+    Ok(())
+}
 
 /// What is drawn: the mask u of a table, the other party's v, the first party's share of u · v.
 #[derive(Clone, Copy)]
@@ -58,29 +93,24 @@ impl Owned<'_> {
         let mut scratch = Scratch::default();
         let mut u = vec![0; rows.min(m) * k];
         let mut v = vec![0; if self.transposed { m } else { k } * n];
+        let mut part = vec![0; if self.transposed { k * n } else { 0 }];
         self.v.words(0, &mut v, &mut scratch);
         for top in (0..m).step_by(rows) {
             let strip = Shape { m: rows.min(m - top), k, n };
             let u = &mut u[..strip.m * k];
             self.u.words((self.row + top) * k, u, &mut scratch);
             if self.transposed {
-                add_transposed(u, &v[top * n..(top + strip.m) * n], out, strip);
+                let turned = Shape { m: k, k: strip.m, n };
+                let v = &v[top * n..(top + strip.m) * n];
+                matmul_transposed(u, v, &mut part, turned, 1, features)?;
+                for (sum, word) in out.iter_mut().zip(&part) {
+                    *sum = sum.wrapping_add(*word);
+                }
             } else {
                 let part = &mut out[top * n..(top + strip.m) * n];
                 matmul(u, &v, part, strip, 1, features)?;
             }
         }
         Ok(())
-    }
-}
-
-/// Adds uᵀ · v to the product, row by row of u.
-fn add_transposed(u: &[u64], v: &[u64], product: &mut [u64], Shape { k, n, .. }: Shape) {
-    for (row, factors) in u.chunks_exact(k.max(1)).zip(v.chunks_exact(n.max(1))) {
-        for (&x, sums) in row.iter().zip(product.chunks_exact_mut(n)) {
-            for (sum, &y) in sums.iter_mut().zip(factors) {
-                *sum = sum.wrapping_add(x.wrapping_mul(y));
-            }
-        }
     }
 }

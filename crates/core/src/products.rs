@@ -60,6 +60,24 @@ pub fn mask_words(
     Ok(())
 }
 
+/// Writes words less masks, those from number `first` on, to `out`: a piece of a message.
+///
+/// # Errors
+/// [`Error::Length`] unless `out` has the bytes of so many words, and those before fill bytes.
+pub fn mask_span(
+    words: &[u64],
+    (mask, first): (Share<'_>, usize),
+    bits: u32,
+    out: &mut [u8],
+    features: Features,
+) -> Result<(), Error> {
+    same("piece", packed_len(words.len(), bits)?, out.len())?;
+    same("words before a piece, past groups of eight", 0, first % 8)?;
+    let masking = Masking { subtract: true, offset: 0, bits };
+    mask_run(words, (mask, first), masking, out, features);
+    Ok(())
+}
+
 /// Masks words that begin and end with whole bytes; masks are those from number `at` on.
 fn mask_run(
     words: &[u64],

@@ -4,7 +4,7 @@
 
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{CHUNK, Scratch, Share};
-use crate::fixed::{Encoded, WORTH_A_THREAD, encoded, scale, within};
+use crate::fixed::{Encoded, UNBOUNDED, WORTH_A_THREAD, encoded, scale, within};
 use crate::products::same;
 use crate::ring::{Shape, matmul};
 use crate::simd::{self, Work};
@@ -94,8 +94,10 @@ pub fn multiply_reals(
         values.chunks(strip * k).zip(out.chunks_mut(strip * n)).all(|(values, out)| {
             let words = &mut words[..values.len()];
             let shape = Shape { m: values.len() / k, k, n };
-            simd::widest(features, Encoded { values, fraction, words: &mut *words })
-                && matmul(words, b, out, shape, 1, features).is_ok()
+            simd::widest(
+                features,
+                Encoded { values, fraction, bounds: UNBOUNDED, words: &mut *words },
+            ) && matmul(words, b, out, shape, 1, features).is_ok()
         })
     })
 }

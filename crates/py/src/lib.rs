@@ -199,7 +199,7 @@ mod _core {
     #[pymodule_export]
     use super::memory::keep_memory;
     #[pymodule_export]
-    use super::part::Dealt;
+    use super::part::{Dealt, Layout};
     #[pymodule_export]
     use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
     #[pymodule_export]
@@ -212,8 +212,8 @@ mod _core {
     #[pymodule_export]
     use super::ticks::{
         deal_bit_words, deal_floor, deal_masked, deal_products, deal_wraps, encode_words,
-        floor_words, mask_reals, mask_tops, mask_words, multiply_reals, multiply_words,
-        opened_words, truncate_words, unmask_bits,
+        floor_words, inside, mask_reals, mask_span, mask_tops, mask_words, multiply_packed,
+        multiply_reals, multiply_words, opened_words, truncate_words, unmask_bits,
     };
     #[pymodule_export]
     use super::waves::{deal_waves, sum_waves};

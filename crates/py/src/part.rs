@@ -2,9 +2,12 @@
 
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
+use std::sync::Arc;
+
 use moiety_core::dealt::{self, Origin};
 use moiety_core::gates;
 use moiety_core::keys::StreamKey;
+use moiety_core::prg::Prg;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
@@ -83,6 +86,34 @@ impl Dealt {
     #[expect(clippy::unused_self, reason = "a repr hides its object")]
     fn __repr__(&self) -> &'static str {
         "Dealt(hidden)"
+    }
+}
+
+/// Where the parts of all correlations of a run lie: (stream, first byte of corrections, fields).
+#[pyclass(frozen, module = "moiety._core")]
+pub(crate) struct Layout(Vec<(u64, usize, Vec<(usize, bool)>)>);
+
+#[pymethods]
+impl Layout {
+    #[new]
+    fn new(parts: Vec<(u64, usize, Vec<(usize, bool)>)>) -> Self {
+        Self(parts)
+    }
+
+    #[pyo3(signature = (key, corrections=None))]
+    fn dealt(
+        &self,
+        py: Python<'_>,
+        key: &[u8],
+        corrections: Option<PyBackedBytes>,
+    ) -> PyResult<Vec<Dealt>> {
+        let prg = Arc::new(Prg::new(&stream_key(key)?, *FEATURES));
+        let part = |(stream, begin, fields): &(u64, usize, Vec<_>)| {
+            let sent = Sent(corrections.as_ref().map(|data| data.clone_ref(py)));
+            let drawn = (Arc::clone(&prg), *stream, 0);
+            dealt::Dealt::drawn(drawn, fields, (sent, *begin), *FEATURES).map(Dealt)
+        };
+        self.0.iter().map(part).collect::<Result<_, _>>().map_err(refuse)
     }
 }
 

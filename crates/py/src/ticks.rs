@@ -5,7 +5,7 @@ use moiety_core::compare::{self, Comparison};
 use moiety_core::fixed;
 use moiety_core::floor::{self, Floor};
 use moiety_core::gates::{self, Combined};
-use moiety_core::owned::Owned;
+use moiety_core::owned::{self, Owned};
 use moiety_core::products::{self, Masking};
 use moiety_core::reals;
 use moiety_core::ring::Shape;
@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use crate::part::{Dealt, Words, message, rows, words};
+use crate::part::{Dealt, Words, message, rows as matrix, words};
 use crate::{FEATURES, plain, refuse};
 
 #[pyfunction]
@@ -42,13 +42,64 @@ pub(crate) fn mask_words<'py>(
 }
 
 #[pyfunction]
+pub(crate) fn mask_span<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray1<'py, u64>,
+    dealt: &Dealt,
+    field: usize,
+    bits: u32,
+    first: usize,
+    count: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let x = plain(&x, "x")?;
+    let mask = dealt.0.share(field, x.len(), bits).map_err(refuse)?;
+    let last = first.saturating_add(count).min(x.len());
+    let words = x.get(first..last).unwrap_or_default();
+    message(py, packed_len(words.len(), bits).map_err(refuse)?, |out| {
+        products::mask_span(words, (mask, first), bits, out, *FEATURES)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (data, bits, rows, b, threads=0))]
+pub(crate) fn multiply_packed<'py>(
+    py: Python<'py>,
+    data: PyBackedBytes,
+    bits: u32,
+    rows: usize,
+    b: PyReadonlyArray2<'py, u64>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let shape = Shape { m: rows, k: b.shape()[0], n: b.shape()[1] };
+    let b = plain(&b, "b")?;
+    let threads = if threads == 0 { FEATURES.most_threads() } else { threads };
+    matrix(py, [shape.m, shape.n], |out| {
+        owned::multiply_packed((&data, bits), b, out, (shape, threads), *FEATURES)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (values, fraction, low=f64::NEG_INFINITY, high=f64::INFINITY))]
 pub(crate) fn encode_words<'py>(
     py: Python<'py>,
     values: PyReadonlyArray1<'py, f64>,
     fraction: u32,
+    low: f64,
+    high: f64,
 ) -> PyResult<Words<'py>> {
-    let values = plain(&values, "values")?;
-    words(py, values.len(), |out| fixed::encode(values, fraction, out, *FEATURES))
+    let (values, how) = (plain(&values, "values")?, (fraction, (low, high)));
+    words(py, values.len(), |out| fixed::encode(values, how, out, *FEATURES))
+}
+
+#[pyfunction]
+pub(crate) fn inside(
+    py: Python<'_>,
+    words: PyReadonlyArray1<'_, u64>,
+    low: i64,
+    high: i64,
+) -> PyResult<bool> {
+    let words = plain(&words, "words")?;
+    Ok(py.detach(|| fixed::inside(words, (low, high), *FEATURES)))
 }
 
 #[pyfunction]
@@ -79,7 +130,7 @@ pub(crate) fn multiply_reals<'py>(
     let shape = Shape { m: values.shape()[0], k: values.shape()[1], n: b.shape()[1] };
     let (values, b) = (plain(&values, "values")?, plain(&b, "b")?);
     let threads = if threads == 0 { FEATURES.most_threads() } else { threads };
-    rows(py, [shape.m, shape.n], |out| {
+    matrix(py, [shape.m, shape.n], |out| {
         reals::multiply_reals((values, fraction), b, out, (shape, threads), *FEATURES)
     })
 }

@@ -24,20 +24,28 @@ def encode(name: str, declared: From, type: Type, data: npt.ArrayLike) -> np.nda
         raise DataError(f"the argument {name} has shape {array.shape}, not {type.shape}")
     if array.dtype.kind not in "fiub":
         raise DataError(f"the argument {name} has elements of type {array.dtype}, not numbers")
-    reals = array.astype(np.float64)
+    reals = array.astype(np.float64, copy=False)
+    if declared.dtype is not float:
+        _check_finite(name, reals)
+        _check_whole(name, declared, reals)
+        if type.kind == BIT:
+            return reals.astype(np.uint8)
+        _check_bounds(name, declared, array)
+        return array.astype(np.int64).view(np.uint64)
+    try:
+        return to_words(reals, type.fraction, *_bounds(declared))
+    except DataError:
+        _check_finite(name, reals)
+        _check_bounds(name, declared, array)
+        raise
+
+
+def _check_finite(name: str, reals: npt.NDArray[np.float64]) -> None:
     if not np.isfinite(reals).all():
         raise DataError(
             f"the argument {name} has values that are not finite",
             hint="fill in or leave out rows with missing values before the call",
         )
-    if declared.dtype is not float:
-        _check_whole(name, declared, reals)
-    if type.kind == BIT:
-        return reals.astype(np.uint8)
-    _check_bounds(name, declared, array)
-    if declared.dtype is int:
-        return array.astype(np.int64).view(np.uint64)
-    return to_words(reals, type.fraction)
 
 
 def _check_whole(name: str, declared: From, reals: npt.NDArray[np.float64]) -> None:
@@ -54,12 +62,16 @@ def _check_whole(name: str, declared: From, reals: npt.NDArray[np.float64]) -> N
 
 
 def _check_bounds(name: str, declared: From, data: np.ndarray[Any, Any]) -> None:
-    low, high = float(declared.low or 0.0), float(declared.high or 0.0)
+    low, high = _bounds(declared)
     if data.size and (data.min() < low or data.max() > high):
         raise DataError(
             f"the argument {name} leaves its declared bounds [{low:g}, {high:g}]",
             hint="declare the column's true bounds, or clip the column",
         )
+
+
+def _bounds(declared: From) -> tuple[float, float]:
+    return float(declared.low or 0.0), float(declared.high or 0.0)
 
 
 def decode(type: Type, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

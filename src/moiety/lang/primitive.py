@@ -46,14 +46,15 @@ class Operand:
     """
 
     type: Type
-    data: Array | None
+    data: Any
 
     @property
     def words(self) -> Array:
         """What this party holds; an error if it holds nothing."""
         if self.data is None:
             raise InternalError(f"this party does not hold a value of type {self.type}")
-        return self.data
+        held: Array = self.data
+        return held
 
     def __repr__(self) -> str:
         return f"Operand({self.type})"
@@ -81,6 +82,7 @@ class Terms(TypedDict):
     bill: NotRequired[Callable[..., tuple[Correlated, ...]]]
     work: NotRequired[Callable[..., Work | int]]
     late: NotRequired[tuple[int, ...]]
+    linear: NotRequired[bool]
     reveals: NotRequired[str]
     simulator: NotRequired[Callable[..., bytes]]
 
@@ -90,6 +92,7 @@ class Way:
     """One protocol for one primitive under one trust profile.
 
     `late` names operands that the body does not touch before its first round is over.
+    `linear`: the body applies the meaning to what a party holds, and needs nothing else.
     `work` is what kernels do beyond a few operations for each byte; a number counts multiply-adds.
     `reveals` says what a party learns beyond uniform messages. `simulator(type, result, share)`
     then makes the message that the receiver gets from the result and its own share alone.
@@ -104,6 +107,7 @@ class Way:
     bill: Callable[..., tuple[Correlated, ...]] = lambda *types, **parameters: ()
     work: Callable[..., Work | int] = lambda *types, **parameters: 0
     late: tuple[int, ...] = ()
+    linear: bool = False
     reveals: str = ""
     simulator: Callable[..., bytes] | None = None
 
@@ -147,6 +151,10 @@ class Primitive:
     ways: list[Way] = field(default_factory=list)
     accuracy: Callable[..., float] | None = None
     """Bounds |result - real result| from operand types, `errors` and parameters; see `plan`."""
+    needs: Callable[..., int] | None = None
+    """How many low bits it uses of a word, from operand types and parameters; None: see `plan`."""
+    unchanged: bool = False
+    """True where the result has the words of the first operand: it says something of its type."""
 
     def way(
         self, profile: str, **terms: Unpack[Terms]

@@ -14,6 +14,7 @@ import numpy as np
 from moiety.errors import DataError, InternalError
 from moiety.lang.primitive import Array, Primitive
 from moiety.lang.types import BIT, WORD_BITS, Type
+from moiety.ring import inside
 
 FORMAT = "moiety program 1"
 LONGEST = 120
@@ -165,11 +166,16 @@ def checked(name: str, type: Type, data: Array) -> Array:
     if data.dtype != element or data.shape != type.shape:
         expected = f"{np.dtype(element)} of shape {type.shape}"
         raise DataError(f"input {name} is {data.dtype} of shape {data.shape}, not {expected}")
-    signed = data.view(np.int64) if type.kind != BIT else data
-    bounded = type.hi - type.lo + 1 < 1 << WORD_BITS
-    if bounded and data.size and (signed.min() < type.lo or signed.max() > type.hi):
+    if not _bounded(type, data):
         raise DataError(
             f"input {name} leaves its declared bounds [{type.lo}, {type.hi}]",
             hint="declare the column's true bounds, or clip the column",
         )
     return data
+
+
+def _bounded(type: Type, data: Array) -> bool:
+    if type.kind == BIT:
+        return not data.size or bool(data.max() <= 1)
+    free = type.hi - type.lo + 1 == 1 << WORD_BITS
+    return free or inside(data, type.lo, type.hi)

@@ -54,6 +54,7 @@ def _near(x: Type, *, errors: Sequence[float], form: Form) -> float:
 
 
 curve.accuracy = _near
+curve.needs = lambda x, form: max(proven(x, form).waves.period, x.width)
 
 
 @curve.way(
@@ -103,6 +104,7 @@ def _near_anywhere(x: Type, *, errors: Sequence[float], form: Form) -> float:
 
 
 curve_anywhere.accuracy = _near_anywhere
+curve_anywhere.needs = lambda x, form: _ring(x, anywhere(x, form))
 
 
 def _digit_mask(x: Type, form: Form) -> SignWaveMask:

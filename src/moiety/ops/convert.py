@@ -145,6 +145,37 @@ def _(ctx: Context, x: Operand, *, shift: int) -> Protocol[Array]:
     return flat.reshape(x.words.shape)
 
 
+def _shortened(x: Type, *, shift: int) -> Type:
+    kind, bounds = _scaled_down(x, shift), (x.lo >> shift, (x.hi >> shift) + 1)
+    if shift >= x.ring or signed_bits(*bounds) > x.ring - shift:
+        raise UsageError(f"{x} does not fit in {x.ring - shift} bits once {shift} are cut off")
+    error = _rounded_error(x, shift) + 1
+    return Type(x.shape, kind, x.owner, *bounds, error=error, ring=x.ring - shift)
+
+
+@primitive(
+    rule=_shortened,
+    shapes=("n",),
+    examples=(
+        example(signed_words(63, 512, fraction=62), shift=24),
+        example(words((8,), SHARED, (-9, 9), 3, ring=7), shift=3),
+        example(words((2, 3), SHARED, (1 - 2**62, 2**62 - 1), 1), shift=1),
+    ),
+)
+def shorten(x: Array, *, shift: int) -> Array:
+    """As `truncate`, with shares mod 2^(ring - shift), which no message takes: see `widen`."""
+    return (x.view(np.int64) >> np.int64(shift)).view(np.uint64)
+
+
+@shorten.way(
+    DEALER,
+    name="shares shifted",
+    source="linear mod 2^(ring - shift), but for the carry of the bits that are cut off",
+)
+def _(ctx: Context, x: Operand, *, shift: int) -> Array:
+    return truncation.shorten(x.words, x.type.ring, shift, ctx.first)
+
+
 def _floor_ring(x: Type, shift: int) -> int:
     """The least ring in which |x| < 2^(ring-2), with room for the low bits."""
     return max(signed_bits(x.lo, x.hi) + 1, shift + 2)

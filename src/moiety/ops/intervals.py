@@ -11,7 +11,7 @@ from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import DEALER, Array, Correlated, Operand, all_shared, example, primitive
 from moiety.lang.types import BIT, SHARED, WORD_BITS, Fixed, Type, bits, signed_bits, words
 from moiety.ops import rules
-from moiety.ops.local import linear
+from moiety.ops.local import unchanged
 from moiety.ops.rules import signed_words
 from moiety.ops.work import keys
 from moiety.protocols import comparison, dpf, piecewise
@@ -50,6 +50,9 @@ def less_than_each(x: Array, *, at: tuple[int, ...]) -> Array:
     """Along a new last axis the bits [x < cut] for rising public cuts; one opening for all."""
     cuts = np.array(at, np.int64).view(np.uint64)
     return ((x[..., np.newaxis] - cuts).view(np.int64) < 0).astype(np.uint8)
+
+
+less_than_each.needs = width
 
 
 def _digits_cost(x: Type, *, at: tuple[int, ...]) -> Cost:
@@ -243,7 +246,7 @@ def _read_as(x: Type, *, fraction: int) -> Type:
     return replace(x, kind=Fixed(fraction))
 
 
-@linear
+@unchanged
 @primitive(
     rule=_read_as, shapes=("n",), examples=(example(signed_words(64, 3, fraction=9), fraction=8),)
 )
@@ -265,7 +268,7 @@ def _proven(x: Type, *, lo: int, hi: int, by: str) -> Type:
     return replace(x, lo=max(x.lo, lo), hi=min(x.hi, hi))
 
 
-@linear
+@unchanged
 @primitive(
     rule=_proven,
     shapes=("n",),

@@ -19,8 +19,14 @@ def linear(target: Primitive) -> Primitive:
     def body(ctx: Any, *operands: Operand, **parameters: Any) -> Array:
         return target.meaning(*(operand.words for operand in operands), **parameters)
 
-    target.way(DEALER, name="linear", source="linear in the shares")(body)
+    target.way(DEALER, name="linear", linear=True, source="linear in the shares")(body)
     return target
+
+
+def unchanged(target: Primitive) -> Primitive:
+    """Declares, besides, that the result has the words of the first operand."""
+    target.unchanged = True
+    return linear(target)
 
 
 @linear
@@ -198,7 +204,7 @@ def _within(x: Type, *, lo: int, hi: int, by: str) -> Type:
     return replace(x, lo=max(x.lo, lo), hi=min(x.hi, hi))
 
 
-@linear
+@unchanged
 @primitive(
     rule=_within,
     shapes=("n",),
@@ -220,7 +226,7 @@ def _stood(x: Type, argument: Type, *, function: str, by: str, error: float, slo
     return x
 
 
-@linear
+@unchanged
 @primitive(
     rule=_stood,
     shapes=("n", "n"),
@@ -252,7 +258,7 @@ def _narrowed(x: Type, *, ring: int) -> Type:
     return replace(x, ring=min(x.ring, ring))
 
 
-@linear
+@unchanged
 @primitive(rule=_narrowed, shapes=("n",), examples=(example(signed_words(40, 5), ring=40),))
 def narrow(x: Array, *, ring: int) -> Array:
     """The same x, of whose shares only the low `ring` bits will matter: messages carry no more.

@@ -26,7 +26,7 @@ from moiety.protocols import masked as protocol
 from moiety.protocols.additive import MatrixTriple, Triple
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitScale
-from moiety.protocols.masked import Mask, MaskedProduct
+from moiety.protocols.masked import Mask, MaskedProduct, Sent
 from moiety.ring import matmul as matmul_words
 from moiety.ring import matmul_transposed
 
@@ -63,7 +63,13 @@ def _public_factor(x: Type, y: Type) -> bool:
     return {x.owner, y.owner} == {PUBLIC, SHARED}
 
 
-@multiply.way(DEALER, name="public factor", accepts=_public_factor, source="linear in the shares")
+@multiply.way(
+    DEALER,
+    name="public factor",
+    accepts=_public_factor,
+    linear=True,
+    source="linear in the shares",
+)
 def _(ctx: Context, x: Operand, y: Operand) -> Array:
     return x.words * y.words
 
@@ -101,7 +107,13 @@ def _public_matrix(x: Type, y: Type) -> bool:
     return (x.owner, y.owner) == (PUBLIC, SHARED)
 
 
-@matmul.way(DEALER, name="public factor", accepts=_public_matrix, source="linear in the shares")
+@matmul.way(
+    DEALER,
+    name="public factor",
+    accepts=_public_matrix,
+    linear=True,
+    source="linear in the shares",
+)
 def _(ctx: Context, x: Operand, y: Operand) -> Array:
     return matmul.meaning(x.words, y.words)
 
@@ -192,7 +204,7 @@ def mask(x: Array, *, ring: int = WORD_BITS) -> Array:
     bill=lambda x, **given: (_mask(x, **given),),
     source="Mohassel, Zhang (SecureML, IEEE S&P 2017), §4.1",
 )
-def _(ctx: Context, x: Operand, *, ring: int = WORD_BITS) -> Protocol[Array]:
+def _(ctx: Context, x: Operand, *, ring: int = WORD_BITS) -> Protocol[Array | Sent]:
     return (yield from protocol.send_masked(ctx, _mask(x.type, ring), x.data))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from moiety.errors import UsageError
 from moiety.lang.primitive import Array
-from moiety.lang.types import Fixed, Type
+from moiety.lang.types import WORD_BITS, Fixed, Type
 from moiety.ops import fit
 from moiety.ops.fit import CURVES, Fit
 from moiety.ops.functions import FUNCTIONS
@@ -24,12 +24,21 @@ HEADROOM = 3
 
 @dataclass(frozen=True)
 class Form:
-    """Which curve, by how many sines; the fraction bits of argument and result."""
+    """Which curve, by how many sines; the fraction bits of argument and result.
+
+    `whole`: with shares mod 2^64, which are dealt wider, and need not be brought there later.
+    """
 
     name: str
     terms: int
     argument: int
     fraction: int
+    whole: bool = False
+
+    @property
+    def ring(self) -> int:
+        """The bits of a share of the result."""
+        return WORD_BITS if self.whole else self.fraction + HEADROOM
 
     def meaning(self, x: Array) -> Array:
         """round(curve(x) · 2^fraction)."""
@@ -101,9 +110,7 @@ def _plan(x: Type, form: Form, found: Fit, sixteenths: int, error: float) -> Rec
             hint="take more terms, clip the argument, or use the form for all reals",
         )
     curve, scale = CURVES[form.name], factor_bits(form, found)
-    waves = Waves(
-        found.period + form.argument, form.terms, form.fraction - scale, form.fraction + HEADROOM
-    )
+    waves = Waves(found.period + form.argument, form.terms, form.fraction - scale, form.ring)
     error += found.rounding((scale, waves.fraction)) + math.ldexp(1.0, -form.fraction)
     limits = [
         math.ldexp(curve.centre + side, form.fraction) for side in (-curve.limit, curve.limit)

@@ -98,7 +98,7 @@ _RULES: dict[str, Callable[[Step, Sequence[Type], Errors], float]] = {
     **dict.fromkeys("negate reshape transpose take concat within narrow select".split(), _same),
     **dict.fromkeys("share reveal mask bit_to_word one_hot".split(), _same),
     **dict.fromkeys(("add", "subtract"), _added),
-    **dict.fromkeys(("truncate", "truncate_exact"), _truncated),
+    **dict.fromkeys(("truncate", "truncate_exact", "shorten"), _truncated),
     "stands_for": _approximated,
     "multiply": _product,
     "matmul": _products,

@@ -6,14 +6,16 @@ which steps run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from moiety._core import Layout
 from moiety.errors import InternalError
-from moiety.protocols.correlations import Correlation
+from moiety.protocols.correlations import Correlation, layout
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A correlation of a bill: the stream that it is drawn from, where its corrections begin.
+    """A correlation of a bill: its stream, which is its number, and where its corrections begin.
 
     `mask` says with what its step's table was masked: an earlier item, or an input by name.
     """
@@ -42,6 +44,27 @@ class Bill:
     def items(self) -> Iterable[Placed]:
         """All of them, in order."""
         return (item for items in self.steps.values() for item in items)
+
+    @cached_property
+    def parts(self) -> tuple[Layout, Layout]:
+        """Where the parts that each party takes lie, by their streams."""
+        return self._layout(0), self._layout(1)
+
+    @cached_property
+    def drawn(self) -> tuple[Layout, Layout]:
+        """The same as the dealer draws them: without what is sent."""
+        return self._layout(0, dealer=True), self._layout(1, dealer=True)
+
+    def _layout(self, party: int, *, dealer: bool = False) -> Layout:
+        items = ((item.correlation, item.stream, item.offsets[party]) for item in self.items)
+        return layout(items, party, dealer=dealer)
+
+    @cached_property
+    def common(self) -> tuple[tuple[int, int], ...]:
+        """Where what party 0 is sent lies in what party 1 is sent."""
+        sizes = ((item.offsets[1], item.correlation) for item in self.items)
+        ends = ((begin + one.size(1), one.size(0)) for begin, one in sizes)
+        return tuple((end - size, end) for end, size in ends if size)
 
     @property
     def masks(self) -> set[str]:

@@ -4,7 +4,8 @@ The rules of the primitives already refuse every value that could leave its word
 at a step together with those before it: a square, a product with known numbers, the smaller of
 two, an absolute value, a clip. Each is recognised in the program as it stands, so a pass that
 changes a value cannot leave a bound behind that no longer holds: such bounds are dropped and
-proved again. Only a promise that a user made is kept as it is.
+proved again. Only a promise that a user made is kept as it is. A clip of shared words to two known
+numbers becomes one choice among lines: both comparisons then share an opening.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ import numpy as np
 
 from moiety.lang.program import Constant, Program, Step
 from moiety.lang.trace import Value
-from moiety.lang.types import BIT, Type
+from moiety.lang.types import BIT, SHARED, Type
 from moiety.plan.rewrite import Rewrite
+from moiety.protocols.piecewise import Lines
 
 Bounds = tuple[int, int]
 Found = tuple[Bounds, str] | None
@@ -48,6 +50,9 @@ def sharpened(rewrite: Rewrite, made: Value) -> Value:
     step = rewrite.made_by(made)
     if step is None or made.type.kind == BIT:
         return made
+    lined = _lined(rewrite, step) if step.primitive.name == "add" else None
+    if lined is not None:
+        return lined
     for rule in _RULES.get(step.primitive.name, ()):
         found = rule(rewrite, step, made)
         if found is not None:
@@ -130,6 +135,11 @@ def _absolute(rewrite: Rewrite, step: Step, made: Value) -> Found:
 
 
 def _clip(rewrite: Rewrite, step: Step, made: Value) -> Found:
+    found = _clipped(rewrite, step)
+    return None if found is None else ((found[1].lo, found[2].hi), CLIP)
+
+
+def _clipped(rewrite: Rewrite, step: Step) -> tuple[Value, Type, Type] | None:
     """(x + [x < low]·(low - x)) + [high < x]·(high - x), for known low ≤ high."""
     inner, down = _operands(rewrite, step)
     first = _called(rewrite, inner, "add")
@@ -137,9 +147,27 @@ def _clip(rewrite: Rewrite, step: Step, made: Value) -> Found:
         return None
     x, up = first
     low, high = _moved(rewrite, up, x, below=True), _moved(rewrite, down, x, below=False)
-    if low is None or high is None or low.hi > high.lo:
+    return None if low is None or high is None or low.hi > high.lo else (x, low, high)
+
+
+def _lined(rewrite: Rewrite, step: Step) -> Value | None:
+    """A clip as a line for each interval: what is below, x itself, what is above."""
+    found = _clipped(rewrite, step)
+    if found is None:
         return None
-    return (low.lo, high.hi), CLIP
+    x, low, high = found
+    if (
+        x.type.owner != SHARED
+        or (low.lo, high.lo) != (low.hi, high.hi)
+        or x.shape != step.type.shape
+    ):
+        return None
+    below = rewrite.attempt("less_than_each", x, at=(low.lo, high.hi + 1))
+    if below is None:
+        return None
+    lines = Lines((0, 1, 0), (low.lo, 0, high.hi))
+    given = {"lines": lines, "bounds": (low.lo, high.hi), "fraction": x.type.fraction}
+    return rewrite.attempt("piecewise_linear", below, x, by=CLIP, **given)
 
 
 def _moved(rewrite: Rewrite, chosen: Value, x: Value, *, below: bool) -> Type | None:

@@ -11,13 +11,16 @@ from typing import Any, TypeAlias, TypeVar
 
 from moiety.errors import PeerMisbehaved
 from moiety.protocols.correlations import Supply
+from moiety.ring import Pieces
+
+Message: TypeAlias = bytes | Pieces
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Tick:
     """One round as one party sees it; a peer that is absent gets or sends nothing."""
 
-    send: Mapping[int, bytes] = field(default_factory=dict)
+    send: Mapping[int, Message] = field(default_factory=dict)
     expect: Mapping[int, int] = field(default_factory=dict)
 
     def check(self, received: Mapping[int, bytes]) -> None:
@@ -37,23 +40,17 @@ T = TypeVar("T")
 Protocol: TypeAlias = Generator[Tick, Received, T]
 
 
-@dataclass(frozen=True)
 class Context:
-    """What a protocol may touch: who it is, and the correlations dealt for this step."""
+    """What a protocol may touch: who it is, and the correlations dealt for this step.
 
-    party: int
-    supply: Supply
-    parties: int = 2
+    `first` is true at the one party that adds public terms; `peers` are the other parties.
+    """
 
-    @property
-    def first(self) -> bool:
-        """True at the one party that adds public terms."""
-        return self.party == 0
+    __slots__ = ("first", "party", "peers", "supply")
 
-    @property
-    def peers(self) -> tuple[int, ...]:
-        """The other parties."""
-        return tuple(party for party in range(self.parties) if party != self.party)
+    def __init__(self, party: int, supply: Supply) -> None:
+        self.party, self.supply = party, supply
+        self.first, self.peers = party == 0, (1 - party,)
 
     def to_all(self, message: bytes) -> Tick:
         """The tick in which every party sends every other a message of the same size."""
@@ -97,14 +94,18 @@ def joint(ticks: Iterable[Tick]) -> Tick:
     ticks = list(ticks)
     if len(ticks) == 1:
         return ticks[0]
-    send: dict[int, list[bytes]] = {}
+    send: dict[int, list[Message]] = {}
     expect: dict[int, int] = {}
     for tick in ticks:
         for peer, message in tick.send.items():
             send.setdefault(peer, []).append(message)
         for peer, size in tick.expect.items():
             expect[peer] = expect.get(peer, 0) + size
-    return Tick({peer: b"".join(messages) for peer, messages in send.items()}, expect)
+    return Tick({peer: _joined(messages) for peer, messages in send.items()}, expect)
+
+
+def _joined(messages: Sequence[Message]) -> Message:
+    return messages[0] if len(messages) == 1 else b"".join(map(bytes, messages))
 
 
 def parts(ticks: Iterable[Tick], received: Received) -> Iterable[Received]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from moiety._core import Dealt
+from moiety._core import Dealt, Layout
 from moiety.errors import InternalError, MaterialError
 from moiety.ring import Stream, pack_bits, pack_words
 
@@ -114,11 +114,15 @@ class Correlation(ABC):
     def deal(self, streams: tuple[Stream, Stream], mask: "Rows | None" = None) -> bytes:
         """The corrections for party 1; `mask` is what the step's table was masked with."""
         first, second = (self.dealt(party, stream) for party, stream in enumerate(streams))
-        if self.needs_mask:
-            if mask is None:
-                raise InternalError(f"{self} is dealt without its mask")
-            return self._correct_rows(mask, first, second)
-        return self._correct(first, second)
+        return self.corrected(first, second, mask)
+
+    def corrected(self, first: Dealt, second: Dealt, mask: "Rows | None" = None) -> bytes:
+        """The same from what the parties draw."""
+        if not self.needs_mask:
+            return self._correct(first, second)
+        if mask is None:
+            raise InternalError(f"{self} is dealt without its mask")
+        return self._correct_rows(mask, first, second)
 
     def dealt(self, party: int, stream: Stream) -> Dealt:
         """What a party draws, as the dealer draws it again."""
@@ -130,6 +134,8 @@ class Correlation(ABC):
 
     def _correct(self, first: Dealt, second: Dealt) -> bytes:
         """The corrections, from what the parties draw; a subclass may know a faster way."""
+        if not self._dependent():
+            return b""
         random = [
             field.combine(
                 *(_read(field, part, index, party) for party, part in enumerate((first, second)))
@@ -174,6 +180,18 @@ def _layout(
     return fields
 
 
+def layout(
+    items: Iterable[tuple[Correlation, int, int]], party: int, *, dealer: bool = False
+) -> Layout:
+    """Where a party's parts lie in every run, or what the dealer draws of them.
+
+    Each item is a correlation, its stream, and the first byte of what the party is sent for it.
+    """
+    return Layout(
+        [(stream, begin, _layout(one, party, dealer=dealer)) for one, stream, begin in items]
+    )
+
+
 def _read(field: Field, part: Dealt, index: int, party: int) -> Array:
     """A random field in a party's part; empty where the party holds nothing."""
     return field.read(part, index) if field.only in (None, party) else np.empty(0, np.uint64)
@@ -181,6 +199,8 @@ def _read(field: Field, part: Dealt, index: int, party: int) -> Array:
 
 class Part:
     """One party's part of a correlation: packed; its arrays are made when they are asked for."""
+
+    __slots__ = ("_correlation", "_party", "packed")
 
     def __init__(self, correlation: Correlation, party: int, packed: Dealt) -> None:
         self.packed = packed

@@ -12,8 +12,11 @@ Source: Beaver (CRYPTO 1991) with one operand's mask kept, as in Mohassel, Zhang
 2017, §4.1); semi-honest, two parties and a dealer.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
@@ -21,7 +24,10 @@ from moiety.errors import InternalError
 from moiety.protocols.additive import masked
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, Rows
-from moiety.ring import matmul, matmul_transposed, unpack_words
+from moiety.ring import Pieces, matmul, matmul_transposed, received, unpack_words
+
+PIECE = 1 << 16
+"""Words of a table that are masked and sent together."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +91,50 @@ class MaskedProduct(Correlation):
         )
 
 
-def send_masked(ctx: Context, mask: Mask, x: Array | None) -> Protocol[Array]:
+class Sent:
+    """What a party was sent of another's table: packed; its words are made when asked for."""
+
+    def __init__(self, message: bytes, shape: tuple[int, int], ring: int) -> None:
+        self.shape = shape
+        self._message, self._ring = message, ring
+        length = -(-shape[0] * shape[1] * ring // 8)
+        if len(message) != length:
+            raise InternalError(f"a table of {len(message)} bytes, not {length}")
+
+    @cached_property
+    def words(self) -> Array:
+        """E."""
+        count = self.shape[0] * self.shape[1]
+        return unpack_words(self._message, count, self._ring).reshape(self.shape)
+
+    def times(self, y: Array) -> Array:
+        """E · Y."""
+        flat = np.ascontiguousarray(y)
+        return received(_core.multiply_packed, self._message, self._ring, self.shape[0], flat)
+
+    def __repr__(self) -> str:
+        return f"Sent(table {self.shape})"
+
+
+def send_masked(ctx: Context, mask: Mask, x: Array | None) -> Protocol[Array | Sent]:
     """The table at its owner, who sends it less the mask; E at the other party; one round."""
     part, other = ctx.supply.packed(mask), 1 - ctx.party
     count = mask.rows * mask.columns
+    size = -(-count * mask.ring // 8)
     if x is not None:
-        yield Tick({other: _core.mask_words([masked(x)], part, 0, mask.ring, subtract=True)})
+        yield Tick({other: Pieces(size, partial(_pieces, mask, part, masked(x)))})
         return x
-    answer = yield Tick(expect={other: -(-count * mask.ring // 8)})
-    return unpack_words(answer[other], count, mask.ring).reshape(mask.rows, mask.columns)
+    answer = yield Tick(expect={other: size})
+    return Sent(answer[other], (mask.rows, mask.columns), mask.ring)
+
+
+def _pieces(mask: Mask, part: Dealt, x: Array) -> Iterator[bytes]:
+    for first in range(0, x.size, PIECE):
+        yield _core.mask_span(x, part, 0, mask.ring, first, PIECE)
 
 
 def times(
-    ctx: Context, product: MaskedProduct, table: Callable[[], Array], y: Array
+    ctx: Context, product: MaskedProduct, table: Callable[[], Array | Sent], y: Array
 ) -> Protocol[Array]:
     """Shares of X · Y, or Xᵀ · Y; one round in which the owner is silent.
 
@@ -105,7 +142,6 @@ def times(
     """
     part, other, ring = ctx.supply.packed(product), 1 - ctx.party, product.ring
     rows, columns = product.shape
-    multiply = matmul_transposed if product.transposed else matmul
     if ctx.party == product.owner:
         answer = yield Tick(expect={other: -(-y.size * ring // 8)})
         opened = y + unpack_words(answer[other], y.size, ring).reshape(y.shape)
@@ -113,4 +149,10 @@ def times(
         yield Tick({other: _core.mask_words([masked(y)], part, 0, ring, subtract=True)})
         opened = part.words(0, y.size, ring).reshape(y.shape)
     share = part.words(1, rows * columns, ring).reshape(rows, columns)
-    return multiply(table(), opened) + share
+    return _product(table(), opened, product.transposed) + share
+
+
+def _product(table: Array | Sent, y: Array, transposed: bool) -> Array:
+    if transposed:
+        return matmul_transposed(table.words if isinstance(table, Sent) else table, y)
+    return table.times(y) if isinstance(table, Sent) else matmul(table, y)

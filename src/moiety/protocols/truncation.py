@@ -1,6 +1,7 @@
 """x / 2^shift: exactly rounded down, or cheaper and wrong by at most one unit in the last place.
 
-Shifting one's own share is not offered: it fails by 2^(64-shift) with probability |x| / 2^63.
+Shifting one's own share gives shares in a ring of fewer bits only: taken for shares mod 2^64 they
+would fail by 2^(64-shift) with probability |x| / 2^63.
 """
 
 from collections.abc import Iterable
@@ -100,3 +101,13 @@ def approximate(ctx: Context, x: Array, shift: int) -> Protocol[Array]:
     own = _core.mask_tops(flat, part, ctx.party, (1 << 62) if ctx.first else 0)
     theirs = yield from ctx.swap(own)
     return received(_core.truncate_words, flat, own, theirs, part, shift, ctx.first)
+
+
+def shorten(x: Array, ring: int, shift: int, first: bool) -> Array:
+    """Shares mod 2^(ring - shift) of ⌊x / 2^shift⌋ or that plus 1, for shares mod 2^ring.
+
+    (x0 >> shift) + (x1 >> shift) lacks no more than the carry of the low bits; as in `approximate`,
+    1 stands for it, and a value made from this result must not be revealed.
+    """
+    short: Array = (x << np.uint64(64 - ring)) >> np.uint64(64 - ring + shift)
+    return short + np.uint64(1) if first else short

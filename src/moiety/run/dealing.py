@@ -9,13 +9,14 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
+from moiety._core import Dealt
 from moiety.errors import MaterialError
 from moiety.message import decode, encode
 from moiety.plan.bill import Bill, Placed
 from moiety.plan.plan import Plan
-from moiety.protocols.correlations import Correlation, Part, Rows, Supply
+from moiety.protocols.correlations import Part, Rows, Supply
 from moiety.protocols.masked import Mask
-from moiety.ring import Stream, derive
+from moiety.ring import Stream, derive, received
 
 SEED = LOT = 16
 OVERHEAD = 256
@@ -118,24 +119,21 @@ class Material:
         return f"Material({self.lot}, {'spent' if self.spent else 'unspent'})"
 
 
-@dataclass(frozen=True, repr=False)
 class Spending:
     """A party's correlations in one run."""
 
-    bill: Bill
-    party: int
-    key: bytes
-    corrections: bytes
+    def __init__(self, bill: Bill, party: int, key: bytes, corrections: bytes) -> None:
+        self.party, self.corrections = party, corrections
+        self._steps = bill.steps
+        self._parts = received(bill.parts[party].dealt, key, corrections)
 
     def of(self, step: int) -> Supply:
         """Those of one step."""
-        return Supply(self._parts(self.bill.steps[step]))
+        correlations = ((one.correlation, self._parts[one.stream]) for one in self._steps[step])
+        return Supply((one, Part(one, self.party, part)) for one, part in correlations)
 
-    def _parts(self, items: Iterable[Placed]) -> Iterator[tuple[Correlation, Part]]:
-        for item in items:
-            stream, begin = Stream(self.key, item.stream), item.offsets[self.party]
-            one = item.correlation
-            yield one, one.take(self.party, stream, self.corrections, begin)
+    def __repr__(self) -> str:
+        return f"Spending(party {self.party})"
 
 
 @dataclass(frozen=True)
@@ -151,12 +149,10 @@ class _KeptMask:
     """A mask that the dealer can draw again."""
 
     mask: Mask
-    key: bytes
-    stream: int
+    part: Dealt
 
     def rows(self, row: int) -> Rows:
-        drawn = self.mask.dealt(self.mask.owner, Stream(self.key, self.stream))
-        return Rows(self.mask, drawn, row)
+        return Rows(self.mask, self.part, row)
 
 
 def fresh() -> bytes:
@@ -223,8 +219,9 @@ class Dealer:
         items = list(bill.items)
         if len(items) == 1 and isinstance(items[0].correlation, Mask) and keys[0].runs == 1:
             mask = items[0].correlation
-            lot = keys[mask.owner]
-            self._masks[lot.lot] = _KeptMask(mask, lot.key(0), items[0].stream)
+            lot, stream = keys[mask.owner], items[0].stream
+            drawn = mask.dealt(mask.owner, Stream(lot.key(0), stream))
+            self._masks[lot.lot] = _KeptMask(mask, drawn)
 
 
 @dataclass(frozen=True, repr=False)
@@ -238,10 +235,11 @@ class _Run:
 
     def corrections(self, run: int) -> bytes:
         """What party 1 is sent for one run: the corrections of the whole bill, in order."""
-        first, second = (lot.key(run) for lot in self.keys)
+        pairs = zip(self.keys, self.bill.drawn, strict=True)
+        first, second = (layout.dealt(lot.key(run)) for lot, layout in pairs)
         return b"".join(
-            item.correlation.deal(
-                (Stream(first, item.stream), Stream(second, item.stream)), self._rows(item, run)
+            item.correlation.corrected(
+                first[item.stream], second[item.stream], self._rows(item, run)
             )
             for item in self.bill.items
         )
@@ -260,8 +258,7 @@ class _Run:
 
 def common(bill: Bill, sent: bytes) -> bytes:
     """What party 0 is sent: the common end of each correction that party 1 is sent."""
-    parts = [(item.part(sent, 1), item.correlation.size(0)) for item in bill.items]
-    return b"".join(part[len(part) - size :] for part, size in parts)
+    return b"".join([sent[begin:end] for begin, end in bill.common])
 
 
 def deal(plan: Plan) -> tuple[Material, Material]:

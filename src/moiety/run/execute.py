@@ -1,39 +1,58 @@
 """One party's runs of a plan: generators, so that a twin or a session can drive them.
 
-A `Script` is a plan made ready for one party once, since a training loop runs it many times.
+A `Script` is a plan made ready for one party once, since a training loop runs it many times: it
+knows of each step where its operands are and what is done to them. Whoever drives a run does so
+under `np.errstate(over="ignore")`: words wrap.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import InternalError, UsageError
-from moiety.lang.primitive import Array, Operand, Way
+from moiety.lang.primitive import Array, Operand
 from moiety.lang.program import Constant, Input, checked
-from moiety.lang.types import BIT, SHARED, WORD_BITS, Masked, Private, Type
+from moiety.lang.types import BIT, SHARED, WORD_BITS, Masked, Private, Shape, Type
 from moiety.ops.convert import share
 from moiety.plan.plan import Plan, Planned
 from moiety.protocols.base import Context, Protocol, Received, Tick, joint, parts
 from moiety.protocols.correlations import Supply
+from moiety.protocols.masked import Sent
 from moiety.run.dealing import Spending
 
 NOTHING = Supply(())
 
 
+class Values(dict[int, "Array | Sent | None"]):
+    """What one party holds of each value, by index: its share, its plaintext, or nothing."""
+
+    def __repr__(self) -> str:
+        return f"Values({len(self)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An operand: which value it is, its type as the way takes it, and as it is held if shared."""
+
+    place: int
+    type: Type
+    held: Type | None
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A step made ready: what it takes, and how each operand is turned into what its way takes."""
+    """A step made ready; a plain one takes arrays, any other operands."""
 
     index: int
-    way: Way
+    body: Callable[..., Any]
     parameters: Mapping[str, Any]
-    operands: tuple[tuple[int, Type, Type], ...]
-    """For each operand its value's index, and its type as it is held and as it is taken."""
+    operands: tuple[Taken, ...]
     late: tuple[int, ...]
     """Places of operands whose values may not be there yet."""
-    type: Type
+    shape: Shape
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +71,79 @@ class Script:
     def __init__(self, plan: Plan, party: int) -> None:
         self.plan, self.party = plan, party
         self.context = Context(party, NOTHING)
-        self.constants: list[Operand | None] = [
-            Operand(node.type, node.data) if isinstance(node, Constant) else None
-            for node in plan.nodes
-        ]
-        self.inputs = [(i, node) for i, node in enumerate(plan.nodes) if isinstance(node, Input)]
+        self.places = self._places()
+        """Where each value is found: an earlier one may have the same words."""
+        self._constants = {
+            index: node.data for index, node in enumerate(plan.nodes) if isinstance(node, Constant)
+        }
+        self._inputs = list(self._brought())
         self.stretches = list(self._stretches())
 
-    def _stretches(self) -> Iterable[Stretch]:
+    def _places(self) -> list[int]:
+        places: list[int] = []
+        for index, node in enumerate(self.plan.nodes):
+            if isinstance(node, Planned) and self._unchanged(node):
+                places.append(places[node.operands[0]])
+            else:
+                places.append(index)
+        return places
+
+    def _unchanged(self, step: Planned) -> bool:
+        held, taken = self.plan.program.types(step)[0], step.types[0]
+        return step.primitive.unchanged and held.owner == taken.owner
+
+    def _brought(self) -> Iterator[tuple[int, str, Type | None]]:
+        """Each input with the type that it must have; None where this party holds nothing of it."""
+        for index, node in enumerate(self.plan.nodes):
+            if not isinstance(node, Input):
+                continue
+            owner = node.type.owner
+            if isinstance(owner, Private) and owner.party != self.party:
+                yield index, node.name, None
+            # shares are any words; so is what a party was sent of a table, which was checked whole
+            elif owner == SHARED or isinstance(owner, Masked):
+                yield index, node.name, _any_words(node.type)
+            else:
+                yield index, node.name, node.type
+
+    def _stretches(self) -> Iterator[Stretch]:
         begun: set[int] = set()
         for level in self.plan.levels:
             fresh = [index for index in level.interactive if index not in begun]
             begun.update(fresh)
+            local = [index for index in level.local if self.places[index] == index]
             yield Stretch(
                 tuple(map(self._call, fresh)),
                 level.interactive,
                 len(level.cost.rounds),
-                tuple(map(self._call, level.local)),
+                tuple(map(self._call, local)),
             )
 
     def _call(self, index: int) -> Call:
         step = self.plan.nodes[index]
         if not isinstance(step, Planned):
             raise InternalError(f"%{index} is not a step")
-        held = self.plan.program.types(step)
-        operands = tuple(zip(step.operands, held, step.types, strict=True))
-        return Call(index, step.way, step.parameters, operands, step.way.late, step.type)
+        way, held = step.way, self.plan.program.types(step)
+        operands = tuple(
+            Taken(self.places[at], taken, None if taken.owner == type.owner else type)
+            for at, type, taken in zip(step.operands, held, step.types, strict=True)
+        )
+        plain = way.linear and all(each.held is None for each in operands)
+        body = step.primitive.meaning if plain else way.body
+        return Call(index, body, step.parameters, operands, way.late, step.type.shape, plain)
 
-    def bind(self, inputs: Mapping[str, Array]) -> list[Operand | None]:
+    def bind(self, inputs: Mapping[str, Array]) -> Values:
         """The values before the first step.
 
         Raises:
             UsageError, DataError: an input is missing, of another shape, or out of its bounds.
         """
-        values = list(self.constants)
-        for index, node in self.inputs:
-            values[index] = Operand(node.type, self._input(node, inputs))
+        values = Values(self._constants)
+        for index, name, type in self._inputs:
+            if type is not None and name not in inputs:
+                raise UsageError(f"party {self.party} did not bring the input {name}")
+            values[index] = None if type is None else checked(name, type, inputs[name])
         return values
-
-    def _input(self, node: Input, inputs: Mapping[str, Array]) -> Array | None:
-        owner = node.type.owner
-        if isinstance(owner, Private) and owner.party != self.party:
-            return None
-        if node.name not in inputs:
-            raise UsageError(f"party {self.party} did not bring the input {node.name}")
-        # shares are any words; so is what a party was sent of a table, which was checked whole
-        free = owner == SHARED or isinstance(owner, Masked)
-        type = _any_words(node.type) if free else node.type
-        return checked(node.name, type, inputs[node.name])
 
     def run(self, inputs: Mapping[str, Array], spending: Spending) -> Protocol[dict[str, Array]]:
         """One run: the outputs that this party holds."""
@@ -109,7 +153,7 @@ class Script:
 class Execution:
     """The values that one party holds while it runs a plan, level by level."""
 
-    def __init__(self, script: Script, values: list[Operand | None], spending: Spending) -> None:
+    def __init__(self, script: Script, values: Values, spending: Spending) -> None:
         self.script, self.values = script, values
         self._spending = spending
         self._running: dict[int, _Running] = {}
@@ -123,33 +167,34 @@ class Execution:
     def level(self, at: int) -> Protocol[None]:
         """One level: in each round what all steps under way send is one message per peer."""
         stretch = self.script.stretches[at]
-        with np.errstate(over="ignore"):
-            for call in stretch.begins:
-                self._begin(call)
+        for call in stretch.begins:
+            self._begin(call)
         for _ in range(stretch.rounds):
-            ticks = [self._under_way(index).tick for index in stretch.active]
+            running = [self._under_way(index) for index in stretch.active]
+            ticks = [one.tick for one in running]
             received = yield joint(ticks)
-            with np.errstate(over="ignore"):
-                for index, part in zip(stretch.active, parts(ticks, received), strict=True):
-                    self._advance(self._running[index], part)
-        with np.errstate(over="ignore"):
-            for call in stretch.local:
-                operands = [self._taken(*each) for each in call.operands]
-                data = call.way.body(self.script.context, *operands, **call.parameters)
-                self._keep(call, data)
+            for one, part in zip(running, parts(ticks, received), strict=True):
+                self._advance(one, part)
+        for call in stretch.local:
+            self._keep(call, call.body(*self._arguments(call), **call.parameters))
+
+    def held(self, index: int) -> Array | None:
+        """What this party holds of a value."""
+        data = self._value(self.script.places[index])
+        return data.words if isinstance(data, Sent) else data
 
     def outputs(self) -> dict[str, Array]:
         """By name, the outputs that this party holds: revealed to it, or its shares."""
-        held = {name: self._value(i).data for name, i in self.script.plan.outputs.items()}
+        held = {name: self.held(index) for name, index in self.script.plan.outputs.items()}
         return {name: data for name, data in held.items() if data is not None}
 
     def _begin(self, call: Call) -> None:
         operands = [
-            Operand(taken, None) if place in call.late else self._taken(index, held, taken)
-            for place, (index, held, taken) in enumerate(call.operands)
+            Operand(taken.type, None) if place in call.late else self._operand(taken)
+            for place, taken in enumerate(call.operands)
         ]
         supply = self._spending.of(call.index)
-        body = call.way.body(Context(self.script.party, supply), *operands, **call.parameters)
+        body = call.body(Context(self.script.party, supply), *operands, **call.parameters)
         self._running[call.index] = _Running(call, operands, supply, body, next(body))
 
     def _advance(self, running: "_Running", received: Received) -> None:
@@ -157,7 +202,7 @@ class Execution:
         call = running.call
         if not running.complete:
             for place in call.late:
-                running.operands[place].data = self._value(call.operands[place][0]).data
+                running.operands[place].data = self._value(call.operands[place].place)
             running.complete = True
         try:
             running.tick = running.body.send(received)
@@ -171,25 +216,31 @@ class Execution:
             raise InternalError(f"%{index} ended before its predicted last round")
         return self._running[index]
 
-    def _value(self, index: int) -> Operand:
-        value = self.values[index]
-        if value is None:
-            raise InternalError(f"%{index} takes more rounds than its price says")
-        return value
+    def _value(self, place: int) -> Array | Sent | None:
+        try:
+            return self.values[place]
+        except KeyError:
+            raise InternalError(f"%{place} takes more rounds than its price says") from None
 
-    def _taken(self, index: int, held: Type, taken: Type) -> Operand:
+    def _arguments(self, call: Call) -> list[Any]:
+        """What a step without messages takes."""
+        if call.plain:
+            return [self._value(taken.place) for taken in call.operands]
+        return [self.script.context, *map(self._operand, call.operands)]
+
+    def _operand(self, taken: Taken) -> Operand:
         """The value as a way takes it: as it is held, or as shares."""
-        value = self._value(index)
-        if held.owner == taken.owner:
-            return value
+        data = self._value(taken.place)
+        if taken.held is None:
+            return Operand(taken.type, data)
         (way,) = share.ways
-        return Operand(taken, way.body(self.script.context, value))
+        return Operand(taken.type, way.body(self.script.context, Operand(taken.held, data)))
 
-    def _keep(self, call: Call, data: Array | None) -> None:
-        if data is not None and data.shape != call.type.shape:
-            raise InternalError(f"%{call.index} has shape {data.shape}, not that of {call.type}")
+    def _keep(self, call: Call, data: Array | Sent | None) -> None:
+        if data is not None and data.shape != call.shape:
+            raise InternalError(f"%{call.index} has shape {data.shape}, not {call.shape}")
         # NumPy turns an array without axes into a scalar, which is no array
-        self.values[call.index] = Operand(call.type, None if data is None else np.asarray(data))
+        self.values[call.index] = np.asarray(data) if isinstance(data, np.generic) else data
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from moiety.errors import InternalError
 from moiety.lang.cost import Cost
+from moiety.wire.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,15 @@ class Traffic:
     def of(cls, cost: Cost, party: int) -> "Traffic":
         """A cost, seen by one party."""
         return cls(len(cost.rounds), cost.sent(party), cost.received(party))
+
+    @classmethod
+    def between(cls, before: Totals, after: Totals) -> "Traffic":
+        """What a channel counted: each round is a message each way."""
+        rounds = after.sent_messages - before.sent_messages
+        if after.received_messages - before.received_messages != rounds:
+            raise InternalError(f"{rounds} messages sent in other than as many rounds")
+        sent = after.sent_bytes - before.sent_bytes
+        return cls(rounds, sent, after.received_bytes - before.received_bytes)
 
     def times(self, runs: int) -> "Traffic":
         """That of so many equal runs."""

@@ -2,19 +2,22 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Self, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
-from moiety.errors import InternalError, MaterialError, PeerMisbehaved, PolicyRefused
+import numpy as np
+
+from moiety.errors import MaterialError, PeerMisbehaved, PolicyRefused
 from moiety.lang.cost import Cost, both_ways
 from moiety.lang.primitive import Array
 from moiety.plan.plan import Plan
 from moiety.protocols import intersection
 from moiety.protocols.base import Protocol, Received, Tick
 from moiety.protocols.intersection import Alignment, Limits
-from moiety.run.dealing import LOT, Lot, Material, Spending
-from moiety.run.execute import Execution, Script
+from moiety.run.dealing import LOT, Lot, Material
+from moiety.run.execute import Script
 from moiety.run.ledger import Row, Traffic
+from moiety.run.series import Series
 from moiety.wire.channel import Channel
 
 T = TypeVar("T")
@@ -49,10 +52,10 @@ class Session:
         agreed: Callable[[], None] = nothing,
     ) -> dict[str, Array]:
         """The outputs that this party holds; see `begin`. Inputs are checked before anything."""
-        Script(plan, self.party).bind(inputs)
+        values = Script(plan, self.party).bind(inputs)
         series = self.begin(plan, material, receivers=receivers, about=about, agreed=agreed)
         with series:
-            return series.run(inputs)
+            return series.follow(values)
 
     def begin(
         self,
@@ -62,7 +65,7 @@ class Session:
         receivers: Collection[int],
         about: bytes = b"",
         agreed: Callable[[], None] = nothing,
-    ) -> "Series":
+    ) -> Series:
         """As many runs of a plan as its material is for.
 
         Before anything that depends on an input is sent: the plan may reveal to `receivers`
@@ -79,7 +82,7 @@ class Session:
         self._lots.add(lot)
         self._meet(hashlib.sha256(plan.hash + about).digest(), material.lot)
         agreed()
-        return Series(self, Script(plan, self.party), spendings)
+        return Series(self.channel, Script(plan, self.party), spendings, self.ledger)
 
     def intersect(
         self,
@@ -106,39 +109,29 @@ class Session:
     ) -> T:
         """The protocol's result; its traffic must be what `predict` says of the result's sizes."""
         began, before = time.perf_counter(), self.channel.totals
-        result, rounds = self._complete(protocol)
-        seconds, after = time.perf_counter() - began, self.channel.totals
-        sent = after.sent_bytes - before.sent_bytes
-        measured = Traffic(rounds, sent, after.received_bytes - before.received_bytes)
+        with np.errstate(over="ignore"):
+            result = self._complete(protocol)
+        seconds = time.perf_counter() - began
+        measured = Traffic.between(before, self.channel.totals)
         row = Row(step, way, Traffic.of(predict(result), self.party), measured, seconds)
         row.check()
         self.ledger.append(row)
         return result
 
-    def traffic(self, protocol: Protocol[None]) -> Traffic:
-        """What a protocol without a result takes, as the channel counts it."""
-        before = self.channel.totals
-        _, rounds = self._complete(protocol)
-        after = self.channel.totals
-        sent = after.sent_bytes - before.sent_bytes
-        return Traffic(rounds, sent, after.received_bytes - before.received_bytes)
-
-    def _complete(self, protocol: Protocol[T]) -> tuple[T, int]:
-        """The result, and the number of rounds that it took."""
-        rounds, received = 0, None
+    def _complete(self, protocol: Protocol[T]) -> T:
+        """The result of a protocol of any number of rounds."""
+        received = None
         while True:
             try:
                 tick = next(protocol) if received is None else protocol.send(received)
             except StopIteration as end:
                 result: T = end.value
-                return result, rounds
-            received, rounds = self._exchange(tick), rounds + 1
+                return result
+            received = self._exchange(tick)
 
     def _exchange(self, tick: Tick) -> Received:
         expected = tick.expect.get(self.peer, 0)
-        received = {self.peer: self.channel.exchange(tick.send.get(self.peer, b""), expected)}
-        tick.check(received)
-        return received
+        return {self.peer: self.channel.exchange(tick.send.get(self.peer, b""), expected)}
 
     def _meet(self, purpose: bytes, lot: Lot) -> None:
         """Both parties must be about to compute the same with parts of the same lot."""
@@ -160,69 +153,3 @@ class Session:
     def _greet(self, message: bytes) -> Protocol[bytes]:
         received = yield Tick({self.peer: message}, {self.peer: len(message)})
         return received[self.peer]
-
-
-class Series:
-    """Runs of one plan with one lot; as a context, it writes to the ledger what all of them took.
-
-    Each run's rounds and bytes must be those predicted, level by level.
-    """
-
-    def __init__(self, session: Session, script: Script, spendings: Iterator[Spending]) -> None:
-        self._session, self._script, self._spendings = session, script, spendings
-        self._costs = [Traffic.of(level.cost, session.party) for level in script.plan.levels]
-        self._seconds = [0.0] * len(self._costs)
-        self._runs = 0
-        self._ready: list[Spending] = []
-
-    def prepare(self, runs: int = 1) -> None:
-        """Fetches what is dealt for so many more runs, ahead of their inputs."""
-        for _ in range(runs):
-            self._ready.append(self._fetched())
-
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """One more run: the outputs that this party holds.
-
-        Raises:
-            MaterialError: the lot is for fewer runs.
-        """
-        values = self._script.bind(inputs)
-        spending = self._ready.pop(0) if self._ready else self._fetched()
-        execution = Execution(self._script, values, spending)
-        for at, cost in enumerate(self._costs):
-            began = time.perf_counter()
-            measured = self._session.traffic(execution.level(at))
-            self._seconds[at] += time.perf_counter() - began
-            if measured != cost:
-                raise InternalError(f"level {at}: predicted {cost}, measured {measured}")
-        self._runs += 1
-        return execution.outputs()
-
-    def _fetched(self) -> Spending:
-        spending = next(self._spendings, None)
-        if spending is None:
-            raise MaterialError(f"the lot of correlated randomness is for {self._runs} runs only")
-        return spending
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Writes to the ledger what all runs took."""
-        plan, runs = self._script.plan, self._runs
-        for at, level in enumerate(plan.levels):
-            steps = [step for index, step in plan.steps() if index in level.interactive]
-            name = counted([step.primitive.name for step in steps]) or "prepare"
-            way = counted([step.way.name for step in steps]) or "linear"
-            total = self._costs[at].times(runs)
-            row = Row(name, way, total, total, self._seconds[at])
-            self._session.ledger.append(row)
-
-
-def counted(names: Sequence[str]) -> str:
-    """The names, each once, with its number if there are several."""
-    numbers = {name: names.count(name) for name in names}
-    return ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in numbers.items())

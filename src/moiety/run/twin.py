@@ -53,7 +53,8 @@ def lockstep(protocols: Sequence[Protocol[Any]]) -> Transcript:
     rounds: list[Messages] = []
     received: list[dict[int, bytes] | None] = [None] * len(protocols)
     while True:
-        states = [_advance(*pair) for pair in zip(protocols, received, strict=True)]
+        with np.errstate(over="ignore"):
+            states = [_advance(*pair) for pair in zip(protocols, received, strict=True)]
         ticks = [state for state in states if isinstance(state, Tick)]
         if not ticks:
             return Transcript([state.value for state in states if isinstance(state, Ended)], rounds)
@@ -79,7 +80,9 @@ def _advance(protocol: Protocol[Any], received: dict[int, bytes] | None) -> Tick
 
 def _messages(ticks: Sequence[Tick]) -> Messages:
     return {
-        (party, peer): data for party, tick in enumerate(ticks) for peer, data in tick.send.items()
+        (party, peer): bytes(data)
+        for party, tick in enumerate(ticks)
+        for peer, data in tick.send.items()
     }
 
 

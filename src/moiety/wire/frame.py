@@ -12,7 +12,10 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, TypeAlias
 
-Payload: TypeAlias = bytes | bytearray | memoryview
+from moiety.ring import Pieces
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Payload: TypeAlias = Buffer | Pieces
 
 HEADER = Struct("<BBHIQ")
 PIECE = 1 << 20

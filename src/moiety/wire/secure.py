@@ -12,7 +12,7 @@ from OpenSSL import SSL
 
 from moiety.errors import ConfigError
 from moiety.wire.certificates import Credentials
-from moiety.wire.frame import Payload
+from moiety.wire.frame import Buffer
 from moiety.wire.transport import broken
 from moiety.wire.watch import Watch
 
@@ -59,7 +59,7 @@ class TlsTransport:
         """The descriptor to poll."""
         return self._socket.fileno()
 
-    def send(self, header: bytes, payload: Payload) -> int:
+    def send(self, header: bytes, payload: Buffer) -> int:
         """How many bytes of both, one after the other, were taken; 0 when it must wait.
 
         A header shares its record with the start of the payload.

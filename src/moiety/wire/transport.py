@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from typing import Protocol
 
-from moiety.wire.frame import Payload
+from moiety.wire.frame import Buffer
 
 JOINED = 1 << 12
 """The most bytes of a payload that are copied behind its header, rather than gathered."""
@@ -22,7 +22,7 @@ class Transport(Protocol):
         """The descriptor to poll."""
         ...
 
-    def send(self, header: bytes, payload: Payload) -> int:
+    def send(self, header: bytes, payload: Buffer) -> int:
         """How many bytes of both, one after the other, were taken; 0 when it must wait.
 
         Must then be called with the same bytes again.
@@ -71,7 +71,7 @@ class InsecureTransport:
         """The descriptor to poll."""
         return self._socket.fileno()
 
-    def send(self, header: bytes, payload: Payload) -> int:
+    def send(self, header: bytes, payload: Buffer) -> int:
         """How many bytes of both, one after the other, were taken; 0 when it must wait."""
         try:
             if len(payload) <= JOINED:
