@@ -79,9 +79,8 @@ def selection():
 
 
 def scale():
-    """Time and memory against size; writes the plot."""
+    """Time and memory against size."""
     rows = load("scale")["rows"]
-    PLOT.write_text(plot(rows), encoding="utf-8")
     lines = [
         [
             f"{each['work']}, {each['elements']:,}",

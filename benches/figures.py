@@ -15,8 +15,13 @@ are the same on every machine; seconds are of the machine named here.
 """
 
 
+def pages():
+    """The page and its plot, from the results as they stand."""
+    return {PAGE: render(), engine_figures.PLOT: engine_figures.plot(load("scale")["rows"])}
+
+
 def render():
-    """The page, from the results as they stand."""
+    """The page."""
     engine = (engine_figures.peers, engine_figures.selection, engine_figures.scale)
     sections = (_demo, *engine, _psi, _scoring, _core)
     return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
@@ -136,4 +141,5 @@ def _core():
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

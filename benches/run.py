@@ -64,7 +64,8 @@ def main():
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
         print(f"{name}: {found['took']} s")
-    figures.PAGE.write_text(figures.render(), encoding="utf-8")
+    for path, text in figures.pages().items():
+        path.write_text(text, encoding="utf-8")
     print(f"{figures.PAGE.relative_to(machine.ROOT)} is written")
 
 
