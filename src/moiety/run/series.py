@@ -24,8 +24,8 @@ Sizes = tuple[int, int]
 class Series:
     """Runs of one plan with one lot; as a context, it writes to the ledger what all of them took.
 
-    Each round's bytes must be those predicted, and in each run the channel must count as many, in as
-    many messages.
+    Each round's bytes must be those predicted, and in each run the channel must count as many, and
+    a message where any are due.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Series:
         plan, party = script.plan, script.party
         self._peer = 1 - party
         self._rounds = [_sizes(level.cost, party) for level in plan.levels]
-        self._due = _counted([each for rounds in self._rounds for each in rounds])
+        self._due = _totals([each for rounds in self._rounds for each in rounds])
         self._seconds = [0.0] * len(plan.levels)
         self._runs = 0
         self._ready: deque[Spending] = deque()
@@ -124,7 +124,7 @@ def _sizes(cost: Cost, party: int) -> list[Sizes]:
     return [(each.get(there, 0), each.get(back, 0)) for each in cost.rounds]
 
 
-def _counted(rounds: Sequence[Sizes]) -> Totals:
+def _totals(rounds: Sequence[Sizes]) -> Totals:
     """What a channel counts in these rounds: no message where nothing is due."""
     sent, received = zip(*rounds, strict=True) if rounds else ((), ())
     return Totals(sum(map(bool, sent)), sum(sent), sum(map(bool, received)), sum(received))
