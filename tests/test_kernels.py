@@ -16,7 +16,7 @@ from moiety.protocols.comparison import SignMask
 from moiety.protocols.correlations import Correlation, Rows
 from moiety.protocols.masked import Mask, MaskedProduct
 from moiety.protocols.truncation import FloorMask, WrapProduct
-from moiety.ring import Stream, unpack_bits, unpack_words
+from moiety.ring import Stream, pack_words, unpack_bits, unpack_words
 from protocol_kit import both, integers
 
 KEYS = bytes(range(16)), bytes(range(1, 17))
@@ -219,6 +219,39 @@ def test_reals_are_multiplied_as_their_words(shape):
     b = np.frombuffer(secrets.token_bytes(8 * k * n), np.uint64).reshape(k, n)
     words = _core.encode_words(x.reshape(-1), 13).reshape(m, k)
     assert np.array_equal(_core.multiply_reals(x, 13, b), _core.matmul_u64(words, b))
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 65, 1000, 70_001])
+@pytest.mark.parametrize("bits", [64, 47, 1])
+def test_the_pieces_of_a_message_are_the_message(count, bits):
+    x = np.frombuffer(secrets.token_bytes(8 * count), np.uint64)
+    part = Stream(KEYS[0], 9).part([(0, False), (count * bits, False)])
+    whole = _core.mask_words([x], part, 1, bits, subtract=True)
+    for size in (8, 512, 65_536):
+        if count > 100 * size:
+            continue
+        places = range(0, count, size)
+        pieces = (_core.mask_span(x, part, 1, bits, first, size) for first in places)
+        assert b"".join(pieces) == whole
+    assert _core.mask_span(x, part, 1, bits, count + 8 - count % 8, 8) == b""
+    with pytest.raises(ValueError, match="groups of eight"):
+        _core.mask_span(x, part, 1, bits, 3, 8)
+
+
+@pytest.mark.parametrize("bits", [64, 45, 7])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (65, 30, 1), (30_001, 7, 1), (700, 100, 5), (9, 0, 2)]
+)
+def test_packed_rows_are_multiplied_as_they_lie(shape, bits):
+    m, k, n = shape
+    words = np.frombuffer(secrets.token_bytes(8 * m * k), np.uint64) >> np.uint64(64 - bits)
+    b = np.frombuffer(secrets.token_bytes(8 * k * n), np.uint64).reshape(k, n)
+    packed = pack_words(words, bits)
+    expected = _core.matmul_u64(words.reshape(m, k), b)
+    for threads in (0, 1, 2):
+        assert np.array_equal(_core.multiply_packed(packed, bits, m, b, threads), expected)
+    with pytest.raises(ValueError, match="length"):
+        _core.multiply_packed(packed + b"\0", bits, m, b)
 
 
 def test_reals_out_of_bounds_are_refused():

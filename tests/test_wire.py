@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moiety.errors import InternalError, PeerError, PeerLost, PeerMisbehaved
+from moiety.ring import Pieces
 from moiety.wire.channel import Channel
 from moiety.wire.frame import PIECE, Kind
 from moiety.wire.peer import Peer
@@ -45,6 +46,32 @@ def test_exchange_of_any_size(ends, size):
         assert left.totals == Totals(1, len(ours), 1, len(theirs))
         assert right.totals == Totals(1, len(theirs), 1, len(ours))
         assert (left.sent_hash, left.received_hash) == (right.received_hash, right.sent_hash)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("step", [1, 7_000, 300_000])
+def test_a_message_is_made_while_it_is_sent(size, step):
+    data = secrets.token_bytes(size)
+    places = range(0, size, max(step, size // 50))
+    made = Pieces(size, lambda: (data[at : at + places.step] for at in places))
+    left, right = tcp_pair()
+    with left, right:
+        got = both(lambda: left.exchange(made, 3), lambda: right.exchange(b"abc", size))
+        assert got == [b"abc", data] and bytes(made) == data
+        assert left.sent_hash == right.received_hash == blake3(frame(payload=data))
+    with pytest.raises(InternalError, match="lack 1 of its"):
+        bytes(Pieces(size + 1, lambda: iter([data])))
+
+
+def test_who_is_silent_in_a_tick_sends_nothing():
+    left, right = pair()
+    with left, right:
+        assert both(lambda: left.tick(b"abc", 0), lambda: right.tick(b"", 3)) == [b"", b"abc"]
+        assert both(lambda: left.tick(b"", 0), lambda: right.tick(b"", 0)) == [b"", b""]
+        assert both(lambda: left.tick(b"d", 2), lambda: right.tick(b"ef", 1)) == [b"ef", b"d"]
+        assert left.totals == Totals(2, 4, 1, 2) and right.totals == Totals(1, 2, 2, 4)
+        with pytest.raises(PeerMisbehaved, match="not of exactly 4"):
+            both(lambda: left.tick(b"abc", 0), lambda: right.tick(b"", 4))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(list(Kind)[4:]), st.binary())))

@@ -92,7 +92,9 @@ impl Work for Encoded<'_> {
         let mut fits = true;
         for (value, word) in self.values.iter().zip(self.words) {
             let (fit, found) = encoded(*value, scale);
-            fits &= fit & (*value >= low) & (*value <= high);
+            fits &= fit;
+            fits &= *value >= low;
+            fits &= *value <= high;
             *word = found;
         }
         fits

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -161,8 +162,8 @@ class Compiled:
         """The parties by number."""
         return self.function.signature.parties
 
-    @property
-    def types(self) -> dict[str, Type]:
+    @cached_property
+    def types(self) -> Mapping[str, Type]:
         """The type of each result."""
         nodes = self.plan.program.nodes
         return {name: nodes[index].type for name, index in self.plan.outputs.items()}

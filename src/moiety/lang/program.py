@@ -116,8 +116,8 @@ class Program:
         """The types of a step's operands, as they are held."""
         return tuple(self.nodes[i].type for i in step.operands)
 
-    @property
-    def inputs(self) -> dict[str, Type]:
+    @cached_property
+    def inputs(self) -> Mapping[str, Type]:
         """The inputs by name."""
         return {node.name: node.type for node in self.nodes if isinstance(node, Input)}
 

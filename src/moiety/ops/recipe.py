@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class Recipe:
         return fourier.summed(phase, self.waves, self.fit.amplitudes, self.scale, centre)
 
 
+@lru_cache(maxsize=256)
 def proven(x: Type, form: Form) -> Recipe:
     """The recipe for x within the reach of a fit."""
     sixteenths = fit.sixteenths(x.magnitude, form.argument)
@@ -95,6 +97,7 @@ def proven(x: Type, form: Form) -> Recipe:
     return _plan(x, form, found, sixteenths, found.error)
 
 
+@lru_cache(maxsize=256)
 def anywhere(x: Type, form: Form) -> Recipe:
     """The recipe for any x."""
     sixteenths, found, error = fit.anywhere(form.name, form.terms)

@@ -90,7 +90,7 @@ class Plan:
         return self.program.outputs
 
     @property
-    def inputs(self) -> dict[str, Type]:
+    def inputs(self) -> Mapping[str, Type]:
         """The inputs by name."""
         return self.program.inputs
 

@@ -15,6 +15,7 @@ from moiety.run.dealing import Spending
 from moiety.run.execute import Execution, Script, Values
 from moiety.run.ledger import Row, Traffic
 from moiety.wire.channel import Channel
+from moiety.wire.totals import Totals
 
 Sizes = tuple[int, int]
 """The bytes that a party sends and receives in a round."""
@@ -23,7 +24,8 @@ Sizes = tuple[int, int]
 class Series:
     """Runs of one plan with one lot; as a context, it writes to the ledger what all of them took.
 
-    Each round's bytes must be those predicted, and the channel must count as many in each run.
+    Each round's bytes must be those predicted, and in each run the channel must count as many, and
+    a message where any are due.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Series:
         plan, party = script.plan, script.party
         self._peer = 1 - party
         self._rounds = [_sizes(level.cost, party) for level in plan.levels]
-        self._price = Traffic.of(plan.cost, party)
+        self._due = _totals([each for rounds in self._rounds for each in rounds])
         self._seconds = [0.0] * len(plan.levels)
         self._runs = 0
         self._ready: deque[Spending] = deque()
@@ -65,9 +67,9 @@ class Series:
                 began = time.perf_counter()
                 self._level(execution.level(at), rounds)
                 self._seconds[at] += time.perf_counter() - began
-        measured = Traffic.between(before, self._channel.totals)
-        if measured != self._price:
-            raise InternalError(f"a run: predicted {self._price}, measured {measured}")
+        found = _difference(before, self._channel.totals)
+        if found != self._due:
+            raise InternalError(f"a run: predicted {self._due}, counted {found}")
         self._runs += 1
         return execution.outputs()
 
@@ -81,7 +83,7 @@ class Series:
             message, expected = tick.send.get(peer, b""), tick.expect.get(peer, 0)
             if (len(message), expected) != due:
                 raise InternalError(f"a round: predicted {due}, found {len(message), expected}")
-            received = {peer: self._channel.exchange(message, expected)}
+            received = {peer: self._channel.tick(message, expected)}
         if _resumed(level, received) is not None:
             raise InternalError("a level goes on after its predicted last round")
 
@@ -120,6 +122,16 @@ def _sizes(cost: Cost, party: int) -> list[Sizes]:
     """A cost, round by round, as one party sees it."""
     there, back = (party, 1 - party), (1 - party, party)
     return [(each.get(there, 0), each.get(back, 0)) for each in cost.rounds]
+
+
+def _totals(rounds: Sequence[Sizes]) -> Totals:
+    """What a channel counts in these rounds: no message where nothing is due."""
+    sent, received = zip(*rounds, strict=True) if rounds else ((), ())
+    return Totals(sum(map(bool, sent)), sum(sent), sum(map(bool, received)), sum(received))
+
+
+def _difference(before: Totals, after: Totals) -> Totals:
+    return Totals(*(late - early for early, late in zip(before, after, strict=True)))
 
 
 def counted(names: Sequence[str]) -> str:

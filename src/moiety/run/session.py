@@ -110,28 +110,28 @@ class Session:
         """The protocol's result; its traffic must be what `predict` says of the result's sizes."""
         began, before = time.perf_counter(), self.channel.totals
         with np.errstate(over="ignore"):
-            result = self._complete(protocol)
+            result, rounds = self._complete(protocol)
         seconds = time.perf_counter() - began
-        measured = Traffic.between(before, self.channel.totals)
+        measured = Traffic.between(before, self.channel.totals, rounds)
         row = Row(step, way, Traffic.of(predict(result), self.party), measured, seconds)
         row.check()
         self.ledger.append(row)
         return result
 
-    def _complete(self, protocol: Protocol[T]) -> T:
-        """The result of a protocol of any number of rounds."""
-        received = None
+    def _complete(self, protocol: Protocol[T]) -> tuple[T, int]:
+        """The result, and the number of rounds that it took."""
+        rounds, received = 0, None
         while True:
             try:
                 tick = next(protocol) if received is None else protocol.send(received)
             except StopIteration as end:
                 result: T = end.value
-                return result
-            received = self._exchange(tick)
+                return result, rounds
+            received, rounds = self._exchange(tick), rounds + 1
 
     def _exchange(self, tick: Tick) -> Received:
         expected = tick.expect.get(self.peer, 0)
-        return {self.peer: self.channel.exchange(tick.send.get(self.peer, b""), expected)}
+        return {self.peer: self.channel.tick(tick.send.get(self.peer, b""), expected)}
 
     def _meet(self, purpose: bytes, lot: Lot) -> None:
         """Both parties must be about to compute the same with parts of the same lot."""

@@ -1,9 +1,9 @@
 """Asking a dealer for lots, and dealing them, over channels.
 
 Both parties ask for the same: a bill, so many runs, and which masked tables they multiply. The
-dealer compares, deals, and sends each party its corrections run by run, as fast as they are taken:
-no more than one run's corrections are held anywhere. A dealer sees no plan, no input and no result;
-it learns how much of which correlations is used, and when.
+dealer compares, deals, and sends each party its corrections as fast as they are taken: those of a
+few runs in one message, if they are small; no more than that is held anywhere. A dealer sees no
+plan, no input and no result; it learns how much of which correlations is used, and when.
 
 Each party draws the seed of its masks itself and tells the dealer: what it sends to its peer is
 masked afresh, even if the dealer deals a lot twice.
@@ -30,6 +30,8 @@ ASKED = {"order": bytes, "seed": bytes}
 HEADER = {"lot": bytes}
 LARGEST = 1 << 25
 """Bytes of a request."""
+TOGETHER = 1 << 18
+"""Bytes of corrections up to which those of several runs share a message."""
 
 
 class Source(Protocol):
@@ -62,13 +64,15 @@ class RemoteDealer:
         if len(said["lot"]) != LOT:
             raise MaterialError("the dealer sent a lot with fields of wrong lengths")
         lot = Lot(self.party, said["lot"], bill.plan, seed, runs)
-        return Material(lot, self._corrections(bill.sizes[self.party], runs))
+        return Material(lot, self._corrections(bill, runs))
 
-    def _corrections(self, size: int, runs: int) -> Iterator[bytes]:
-        for _ in range(runs):
-            yield self._one(size) if size else b""
+    def _corrections(self, bill: Bill, runs: int) -> Iterator[bytes]:
+        size = bill.sizes[self.party]
+        for count in _messages(bill, runs):
+            data = self._some(count * size) if size else b""
+            yield from (data[run * size : run * size + size] for run in range(count))
 
-    def _one(self, size: int) -> bytes:
+    def _some(self, size: int) -> bytes:
         data = self.channel.receive(Kind.MATERIAL, size)
         if len(data) != size:
             raise MaterialError(f"the dealer sent {len(data)} bytes of corrections, not {size}")
@@ -86,6 +90,13 @@ def request(bill: Bill, runs: int, masks: Mapping[str, MaskUse]) -> bytes:
         for name, use in sorted(masks.items())
     ]
     return encode({"bill": billing.encode(bill), "masks": named, "runs": runs})
+
+
+def _messages(bill: Bill, runs: int) -> Iterator[int]:
+    """How many runs' corrections each message of a lot holds."""
+    most = max(1, TOGETHER // max(1, *bill.sizes))
+    for begin in range(0, runs, most):
+        yield min(most, runs - begin)
 
 
 @dataclass(frozen=True)
@@ -168,14 +179,14 @@ class Service:
         for part, channel in zip(parts, self.channels, strict=True):
             channel.send(Kind.DEAL, encode({"lot": part.lot.lot}))
         flows = [part.open() for part in parts]
-        for _ in range(runs):
-            self._one_run(bill, flows)
+        for count in _messages(bill, runs):
+            self._some_runs(bill, flows, count)
 
-    def _one_run(self, bill: Bill, flows: Sequence[Iterator[bytes]]) -> None:
+    def _some_runs(self, bill: Bill, flows: Sequence[Iterator[bytes]], count: int) -> None:
         """Party 1 first: it takes the corrections, and party 0 waits for its common part only."""
         for party in (1, 0):
             try:
-                corrections = next(flows[party])
+                corrections = b"".join([next(flows[party]) for _ in range(count)])
             except (ValueError, OverflowError, MemoryError, InternalError) as error:
                 sender = self.channels[0].peer
                 raise PeerMisbehaved(f"{sender} asks for what cannot be dealt") from error

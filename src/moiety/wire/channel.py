@@ -105,6 +105,14 @@ class Channel:
         self._line.post(Kind.TICK, payload)
         return self._line.complete((Kind.TICK, expect, expect))
 
+    def tick(self, payload: Payload, expect: int) -> bytes:
+        """As `exchange`, but a side from which nothing is due sends no frame."""
+        if payload:
+            self._line.post(Kind.TICK, payload)
+        elif not expect:
+            return b""
+        return self._line.complete((Kind.TICK, expect, expect) if expect else None)
+
     def rename(self, name: str) -> None:
         """Calls the peer by the name that its certificate proves."""
         self._peer.name = name
