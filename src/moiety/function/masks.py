@@ -43,27 +43,47 @@ def unknown(masks: Masks, own: int) -> npt.NDArray[np.bool_]:
     return found
 
 
-def summed(masks: Masks, axis: int, own: int) -> Masks:
-    """The masks of sums along an axis.
+def joined(first: Masks, second: Masks, own: int) -> Masks:
+    """The masks of a sum of two, of as many axes."""
+    if first.size == second.size == 1:
+        return uniform(_sum(int(first.item()), int(second.item()), own), first.ndim)
+    pair = np.stack(np.broadcast_arrays(first, second))
+    kinds, which = np.unique(pair.reshape(2, -1), axis=1, return_inverse=True)
+    found = [_sum(a, b, own) for a, b in kinds.T.tolist()]
+    return np.array(found, np.int64)[which.reshape(-1)].reshape(pair.shape[1:])
 
-    What certainly enters is what enters by terms that cannot vanish. Where all can, any one of them
-    may be all that is left.
+
+def _sum(a: int, b: int, own: int) -> int:
+    """The mask of a sum of two; terms that may be several things may cancel what they may hold."""
+    theirs = [one for one in (a, b) if one & ~(own | FREE)]
+    doubtful = [one for one in theirs if one & (FREE | VARIOUS)]
+    if len(theirs) < 2 or not doubtful:
+        return a | b
+    opaque = any(one & OPAQUE and not one & FREE for one in theirs)
+    if opaque or (len(doubtful) == 2 and a & b & OPAQUE):
+        return OPAQUE | (a & b & FREE)
+    if len(doubtful) == 2:
+        return VARIOUS | (a & b & FREE)
+    (doubted,), firm = doubtful, b if a in doubtful else a
+    if not doubted & FREE:
+        return doubted & (OWNERS | VARIOUS)
+    return (0 if doubted & VARIOUS else firm & OWNERS & ~doubted) | VARIOUS
+
+
+def summed(masks: Masks, axis: int, own: int) -> Masks:
+    """The masks of sums along an axis, of elements that are different data.
+
+    Where a receiver's factors may leave any one of them, only what is common to all is certain.
     """
     if masks.shape[axis] == 1:
         return masks.squeeze(axis)
     theirs = unknown(masks, own)
     free = theirs & ((masks & FREE) != 0)
-    firm = theirs & ~free
-    certain = _any(np.where(firm, masks, 0), axis)
-    more = (_any(np.where(free, masks, 0), axis) & ~certain & ~FREE) != 0
-    left = _one_of(masks, free, axis) | np.where(free.any(axis), FREE, 0)
-    found = np.where(firm.any(axis), certain | np.where(more, VARIOUS, 0), left)
-    return np.asarray(found | (_any(np.where(free, 0, masks), axis) & own), np.int64)
-
-
-def joined(first: Masks, second: Masks, own: int) -> Masks:
-    """The masks of a sum of two, of as many axes."""
-    return summed(np.stack(np.broadcast_arrays(first, second)), 0, own)
+    doubt = (theirs & ((masks & (FREE | VARIOUS)) != 0)).any(axis)
+    opaque = (theirs & ~free & ((masks & OPAQUE) != 0)).any(axis)
+    left = _one_of(masks, free, axis) | FREE | (_any(np.where(theirs, 0, masks), axis))
+    mixed = np.where((free == theirs).all(axis), left, np.where(opaque, OPAQUE, VARIOUS))
+    return np.asarray(np.where(doubt, mixed, _any(masks, axis)), np.int64)
 
 
 def any_of(values: Sequence[Masks], own: int) -> int:
@@ -95,7 +115,7 @@ def entering(nonzero: npt.NDArray[np.bool_], masks: Masks, own: int) -> Masks:
     if len(masks) == 1:
         rows = nonzero.any(axis=1, keepdims=True)
         return masks if rows.all() else np.where(rows, masks, 0)
-    if every(masks) & FREE:
+    if every(masks) & (FREE | VARIOUS):
         return uniform(any_of([masks], own) | FREE, 2)
     bits = (1 << at for at in range(63) if every(masks) >> at & 1)
     parts = (_weighed(nonzero, (masks & bit) != 0) * bit for bit in bits)
