@@ -191,7 +191,7 @@ def _rows(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _figures() -> Any:
     """The module benches/figures.py, which is not part of the package."""
-    sys.path.insert(0, str(ROOT / "benches"))
+    sys.path.append(str(ROOT / "benches"))
     return importlib.import_module("figures")
 
 

@@ -189,6 +189,24 @@ def count(
     return xp.sum(x) + xp.sum(y) + xp.sum(z)
 
 
+@pytest.mark.parametrize("z", [np.zeros((6, 2)), np.ones((6, 2)), -np.ones((6, 2))])
+def test_a_third_owner_sends_as_many_bytes_whatever_its_data(z):
+    """What it is and a seed to one, what it is and the array to the other, once for both calls."""
+
+    def counted(runner):
+        given = held("third", x=X, y=Y, z=z)
+        for _ in range(2):
+            runner.call(total, **given)
+        return [(one.totals.sent_messages, one.totals.sent_bytes) for one in runner.channels]
+
+    def twice(runner):
+        given = held(me(runner), x=X, y=Y, z=z)
+        return [runner.call(total, **given) for _ in range(2)]
+
+    *_, third, service = among(THREE, [twice, twice, counted])
+    assert third == [(2, 32 + 16), (2, 32 + 8 * z.size)] and service.runs == 2
+
+
 def test_an_array_that_is_used_in_two_ways_is_sent_as_each():
     def both(runner):
         given = held(me(runner), x=X, y=Y, z=Z)

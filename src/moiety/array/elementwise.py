@@ -165,7 +165,9 @@ def where(condition: Any, x: Number, y: Number) -> Array:
     a, b = aligned(lift(builder, x), lift(builder, y))
     if chosen.type.owner == PUBLIC:
         (one,) = numbers(chosen)
-        return Array(one.value * (a.value - b.value) + b.value)
+        either = Array(one.value * a.value + (1 - one.value) * b.value)
+        least, most = min(a.type.lo, b.type.lo), max(a.type.hi, b.type.hi)
+        return bounded(either, least, most, "one of two")
     return Array(select(chosen.value, a.value, b.value))
 
 

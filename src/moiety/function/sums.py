@@ -11,14 +11,24 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from moiety.function.masks import (
+    FREE,
+    OPAQUE,
+    OWNERS,
+    VARIOUS,
+    Masks,
+    any_of,
+    entering,
+    every,
+    joined,
+    ranked,
+    summed,
+    uniform,
+    unknown,
+)
 from moiety.lang.program import Constant, Input, Node, Step
 
-Masks = npt.NDArray[np.int64]
-"""One bit for each owner; along an axis on which all elements are alike, the size is 1."""
-OPAQUE, VARIOUS = 1 << 62, 1 << 61
-"""Elements that are no sum; elements of which some have data of further owners."""
 LARGEST = 1 << 22
 """Elements that are told apart when they change places."""
 
@@ -64,22 +74,25 @@ class Found:
     @property
     def whole(self) -> Sum | None:
         """All elements together; None if they are no sum."""
-        mask = _common(self.masks, self.own)
-        return None if mask & OPAQUE else self._sum(mask)
+        mask = any_of([self.masks], self.own)
+        if mask & OPAQUE:
+            return None
+        return Sum(parts=True) if mask & FREE else self._sum(mask)
 
     @property
     def fewest(self) -> Sum | None:
         """The sum of others' data to which the fewest owners contribute."""
-        masks: list[int] = np.unique(self.masks).tolist()
-        telling = [one for one in masks if not one & OPAQUE and one & ~self.own]
-        return self._sum(min(telling, key=self._owners)) if telling else None
-
-    def _owners(self, mask: int) -> int:
-        return (mask & ~VARIOUS).bit_count()
+        found = np.unique(self.masks)
+        telling = found[unknown(found, self.own) & ((found & OPAQUE) == 0)].tolist()
+        return self._sum(min(telling, key=_contributors)) if telling else None
 
     def _sum(self, mask: int) -> Sum:
         owners = (name for at, name in enumerate(self.names) if mask >> at & 1)
         return Sum(frozenset(owners), bool(mask & VARIOUS))
+
+
+def _contributors(mask: int) -> int:
+    return (mask & OWNERS).bit_count()
 
 
 @dataclass
@@ -114,44 +127,18 @@ class _Tracing:
     def _step(self, step: Step) -> Masks:
         masks, rank = [self.masks[i] for i in step.operands], len(step.type.shape)
         if all(map(self.known, masks)):
-            return uniform(int(np.bitwise_or.reduce([_any(one) for one in masks])), rank)
+            return uniform(reduce(lambda a, b: a | b, map(every, masks)) & ~FREE, rank)
         rule = _RULES.get(step.primitive.name)
         return uniform(OPAQUE, rank) if rule is None else rule(self, step, masks)
 
     def known(self, masks: Masks) -> bool:
         """True if the receiver can compute the value itself."""
-        return not (masks & ~np.int64(self.own)).any()
+        return not unknown(masks, self.own).any()
 
-    def chosen(self, *masks: Masks) -> int:
-        """A sum, or any part of one, as a receiver chooses whose factors they get."""
-        found = [_common(one, self.own) for one in masks if not self.known(one)]
-        return _merged(found) | reduce(lambda a, b: a | b, (_any(m) & self.own for m in masks))
-
-
-def uniform(mask: int, rank: int) -> Masks:
-    """The same mask for every element."""
-    return np.full((1,) * rank, mask, np.int64)
-
-
-def _any(masks: Masks) -> int:
-    return int(np.bitwise_or.reduce(masks, axis=None))
-
-
-def _merged(masks: Sequence[int]) -> int:
-    """What is certain of a value that is one of these."""
-    if not masks:
-        return 0
-    sums_ = [one for one in masks if not one & OPAQUE]
-    if not sums_:
-        return OPAQUE
-    return reduce(lambda a, b: a & b, sums_) | (VARIOUS if len(set(masks)) > 1 else 0)
-
-
-def _common(masks: Masks, own: int) -> int:
-    """What is certain of any element that the receiver does not know."""
-    found: list[int] = np.unique(masks).tolist()
-    unknown = [one for one in found if one & ~own]
-    return _merged(unknown) if unknown else _any(masks)
+    def scaled(self, step: Step, other: Masks, factor: Masks) -> Masks:
+        """What a factor that the receiver knows makes of any element; it may be 0."""
+        mask = any_of([other], self.own) | FREE | every(factor) & self.own
+        return uniform(mask, len(step.type.shape))
 
 
 def _same(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
@@ -159,69 +146,55 @@ def _same(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
 
 
 def _joined(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
-    return np.bitwise_or(*_ranked(step, masks))
-
-
-def _ranked(step: Step, masks: Sequence[Masks]) -> list[Masks]:
-    """With as many axes as the result has."""
-    rank = len(step.type.shape)
-    return [one.reshape((1,) * (rank - one.ndim) + one.shape) for one in masks]
+    first, second = (ranked(one, len(step.type.shape)) for one in masks)
+    return joined(first, second, tracing.own)
 
 
 def _summed(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
-    return np.asarray(np.bitwise_or.reduce(masks[0], axis=step.parameters["axis"]))
+    return summed(masks[0], step.parameters["axis"], tracing.own)
 
 
 def _counted(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """A bit of one unknown owner is a number; of two it is a product."""
-    others = masks[0] & ~np.int64(tracing.own)
-    return np.where(others & (others - 1), np.int64(OPAQUE), masks[0])
+    others = masks[0] & ~np.int64(tracing.own | FREE)
+    return np.where(others & (others - 1), masks[0] | OPAQUE, masks[0])
 
 
 def _factored(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """A product by a known factor: of a constant's zeros nothing remains."""
-    (x, y), places = _ranked(step, masks), step.operands
-    for factor, other, at in ((x, y, places[0]), (y, x, places[1])):
+    rank, pairs = len(step.type.shape), zip(masks, step.operands, strict=True)
+    for (factor, at), other in zip(pairs, reversed(masks), strict=True):
         if at in tracing.constants:
-            nonzero = _ranked(step, [tracing.constants[at]])[0] != 0
-            return other if nonzero.all() else np.where(nonzero, other, 0)
+            nonzero = ranked(tracing.constants[at], rank) != 0
+            found = ranked(other, rank)
+            return found if nonzero.all() else np.where(nonzero, found, 0)
         if tracing.known(factor):
-            return uniform(tracing.chosen(factor, other), len(step.type.shape))
-    return uniform(OPAQUE, len(step.type.shape))
+            return tracing.scaled(step, other, factor)
+    return uniform(OPAQUE, rank)
 
 
 def _multiplied(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """A matrix product by a known factor."""
     (x, y), (left, right) = masks, step.operands
     if left in tracing.constants:
-        return _mixed(tracing.constants[left] != 0, y)
+        return entering(tracing.constants[left] != 0, y, tracing.own)
     if right in tracing.constants:
-        return _mixed(tracing.constants[right].T != 0, x.T).T
-    if tracing.known(x) or tracing.known(y):
-        return uniform(tracing.chosen(x, y), 2)
+        return entering(tracing.constants[right].T != 0, x.T, tracing.own).T
+    for factor, other in ((x, y), (y, x)):
+        if tracing.known(factor):
+            return tracing.scaled(step, other, factor)
     return uniform(OPAQUE, 2)
-
-
-def _mixed(nonzero: npt.NDArray[np.bool_], masks: Masks) -> Masks:
-    """The masks of factor · y, for a constant factor that is not 0 in these places."""
-    if len(masks) == 1:
-        rows = nonzero.any(axis=1, keepdims=True)
-        return masks if rows.all() else np.where(rows, masks, 0)
-    total = np.zeros((len(nonzero), masks.shape[1]), np.int64)
-    for bit in (1 << at for at in range(63) if _any(masks) >> at & 1):
-        entering = nonzero.astype(np.float32) @ ((masks & bit) != 0).astype(np.float32)
-        total |= np.where(entering > 0, np.int64(bit), 0)
-    return total
 
 
 def _selected(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """A choice by a known condition; or between known values, which tells the condition."""
-    condition, *values = masks
+    (condition, *values), rank = masks, len(step.type.shape)
     if tracing.known(condition):
-        return uniform(tracing.chosen(condition, *values), len(step.type.shape))
+        own = every(condition) & tracing.own
+        return uniform(any_of(values, tracing.own) | own, rank)
     if all(map(tracing.known, values)):
-        return _ranked(step, [_counted(tracing, step, [condition])])[0]
-    return uniform(OPAQUE, len(step.type.shape))
+        return ranked(_counted(tracing, step, [condition]), rank)
+    return uniform(OPAQUE, rank)
 
 
 def _reshaped(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
@@ -229,7 +202,7 @@ def _reshaped(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     if one.size == 1:
         return one.reshape((1,) * len(shape))
     if step.type.size > LARGEST:
-        return uniform(_common(one, tracing.own), len(shape))
+        return uniform(any_of([one], tracing.own), len(shape))
     return np.broadcast_to(one, tracing.nodes[step.operands[0]].type.shape).reshape(shape)
 
 
@@ -260,7 +233,8 @@ def _sorted(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     keys, rows = masks
     if tracing.known(rows):
         return uniform(OPAQUE, len(step.type.shape))
-    return uniform(tracing.chosen(rows) | (_any(keys) & tracing.own), len(step.type.shape))
+    mask = any_of([rows], tracing.own) | every(keys) & tracing.own
+    return uniform(mask, len(step.type.shape))
 
 
 _RULES: dict[str, Callable[[_Tracing, Step, list[Masks]], Masks]] = {
