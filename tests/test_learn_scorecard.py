@@ -15,10 +15,10 @@ from moiety.learn.metrics import auc
 from moiety.learn.partition import labels as labelled
 from moiety.learn.partition import table
 from moiety.learn.program import begun, bring
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS
 from moiety.learn.scorecard import fit_scorecard
 from moiety.learn.scorecard_mpc import ScorecardClassifier
-from moiety.learn.secret_model import PublicShape
 from moiety.ring import decode
 from moiety.run import twin
 
