@@ -37,6 +37,7 @@ PARTITIONS = ("vertical", "horizontal")
 SOLVERS = ("newton", "sgd")
 FEWER_BINS = Option(16, 2, 250)
 """Bins of trees that are trained on shares."""
+SMALLEST_UNIT = 2.0**-53
 SIZES = ("trees", "depth", "hidden", "clip")
 """The options that a trained model still has."""
 
@@ -150,7 +151,7 @@ def _cuts(fields: Fields) -> Numbers:
 def _scales(fields: Fields) -> Numbers:
     scales = {name: fields.numbers(name) for name in fields.unread()}
     for name, scale in scales.items():
-        if len(scale) != 2 or scale[1] <= 0:
+        if len(scale) != 2 or scale[1] < SMALLEST_UNIT:
             raise ConfigError(f"{fields.where}: {name} must be [centre, unit], the unit above 0")
     fields.done()
     return scales

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from moiety.agreement.fields import read_toml
 from moiety.agreement.manifest import load_job, pin_text
-from moiety.agreement.model import BY_MPC
+from moiety.agreement.model import TRAINING
 from moiety.data.credit import ID, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
@@ -201,7 +201,7 @@ def _write_tables(home: Path, actor: Actor) -> None:
 
 def _policy(actor: Actor, terms: Terms, admitted: str) -> str:
     columns = "\n".join(f"{table} = {_list(actor.columns)}" for table in actor.tables)
-    known = {"models": _list(BY_MPC), "columns": columns, "admitted": admitted}
+    known = {"models": _list(TRAINING[terms.training]), "columns": columns, "admitted": admitted}
     return _POLICY.format(**vars(terms), **known)
 
 

@@ -78,8 +78,7 @@ class Scale:
                 f"{int(gaps.sum())} values are missing in a column that was scaled without any",
                 hint="declare missing = true in its schema and train again",
             )
-        with np.errstate(over="ignore"):
-            scaled = np.where(gaps, 0.0, (column - self.centre) / self.unit)
+        scaled = np.where(gaps, 0.0, (column - self.centre) / self.unit)
         return np.column_stack([scaled, gaps] if self.missing else [scaled])
 
     def to_dict(self) -> dict[str, Any]:

@@ -107,11 +107,11 @@ class Shares(Node):
         """The model, as the shares that are held here."""
         self.options.watch.enter("training on shares")
         kind = self.job.model.kind
-        with self.steps.step("train", f"training the {kind} on shares") as step:
+        with self.steps.step("train", f"training the model ({kind}) on shares") as step:
             own = {self.party.name: prepared.coded}
             brought = joined(self.job, prepared.shapes, own)
             model = train(self.job, runner, prepared.shapes, *brought)
-            step.result = f"trained the {kind}: nobody has seen it"
+            step.result = f"trained the model ({kind}): nobody has seen it"
         return model
 
     def facts(self, prepared: Prepared, **found: object) -> Facts:
