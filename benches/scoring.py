@@ -17,7 +17,7 @@ import numpy as np
 from machine import pin
 
 from moiety.lang.types import Private
-from moiety.learn.secret_model import PublicShape
+from moiety.learn.public_shape import PublicShape
 from moiety.run import dealing, twin
 from moiety.run.session import Session
 from moiety.wire.certificates import fingerprint, make_credentials

@@ -20,14 +20,15 @@ from moiety.agreement.manifest import Job, load_job
 from moiety.cli.stage import Stage
 from moiety.data.table import Table, load_schema
 from moiety.enclave.job import fit, train
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
-from moiety.learn.secret_model import PublicShape
 from moiety.party.align import kept
+from moiety.party.coded import Coded, coded
 from moiety.party.config import load_party
 from moiety.party.model import kept_model
 from moiety.party.predict import Scores
-from moiety.party.seal import Binned, bin_columns, columns_of
+from moiety.party.seal import columns_of
 from moiety.ring import encode
 
 BITS, RUNS = 64, 5
@@ -95,14 +96,14 @@ class View:
         return table.take(found.rows)
 
     @cached_property
-    def binned(self) -> Binned:
+    def own(self) -> Coded:
         """What it sealed."""
-        return bin_columns(self.job, self.job.member(self.name), self.rows("train"))
+        return coded(self.job, self.rows("train"))
 
     @cached_property
-    def new(self) -> Binned:
+    def new(self) -> Coded:
         """Its applicants in the same bins."""
-        return self.binned.recode(self.rows("score"))
+        return self.own.recode(self.rows("score"))
 
 
 class Secrets:
@@ -111,7 +112,7 @@ class Secrets:
     def __init__(self, stage: Stage) -> None:
         self.stage, self.job = stage, load_job(stage.job)
         self.views = {name: View(stage, self.job, name) for name in self.job.names}
-        columns = {name: columns_of(view.binned) for name, view in self.views.items()}
+        columns = {name: columns_of(view.own) for name, view in self.views.items()}
         self.model = fit(self.job, columns)
         secret = train(self.job, columns).model
         self.words, self.shape = secret.arrays, secret.shape
@@ -129,7 +130,7 @@ class Secrets:
             *self._model(),
             *self._shares(),
             *self._scores(),
-            *_flags("training labels", lender.binned.label),
+            *_flags("training labels", lender.own.label),
             *_flags("applicants' outcomes", lender.rows("score").label),
             *_flags("applicants' outcomes", lender.table("score").label),
             *_flags("lender's values", lender.table("train").label),
@@ -162,7 +163,7 @@ class Secrets:
     def _scores(self) -> Iterator[Needle]:
         """Rounded; and unrounded, but for those that training computes for clients just alike."""
         exact = self._logits({name: view.new for name, view in self.views.items()})
-        trained = self._logits({name: view.binned for name, view in self.views.items()})
+        trained = self._logits({name: view.own for name, view in self.views.items()})
         yield from _pairs("unrounded scores", encode(exact, WEIGHT_BITS))
         for logit in np.setdiff1d(exact, trained):
             yield Needle("unrounded scores", "float64", logit.tobytes())
@@ -175,11 +176,11 @@ class Secrets:
         for one, logit in found.items():
             yield Needle("scores", "text", f"{one},{logit!r}".encode())
 
-    def _logits(self, binned: dict[str, Binned]) -> np.ndarray:
+    def _logits(self, rows: dict[str, Coded]) -> np.ndarray:
         return self.model.logit(
             {
                 f"{name}.{column}": codes
-                for name, one in binned.items()
+                for name, one in rows.items()
                 for column, codes in one.codes.items()
             }
         )
@@ -216,8 +217,8 @@ def _flags(secret: str, flags: np.ndarray) -> Iterator[Needle]:
 
 def _codes(view: View, shape: PublicShape) -> Iterator[Needle]:
     """Bin codes, column by column, and row by row as scoring takes them."""
-    index, all_new = view.job.index(view.name), view.binned.recode(view.table("score"))
-    for use, binned in (("training", view.binned), ("applicant", view.new), ("applicant", all_new)):
+    index, all_new = view.job.index(view.name), view.own.recode(view.table("score"))
+    for use, binned in (("training", view.own), ("applicant", view.new), ("applicant", all_new)):
         for codes in binned.codes.values():
             yield from _runs(f"{view.name}'s {use} codes", codes)
         rows = shape.features(index, binned.codes)
@@ -229,7 +230,7 @@ def _values(view: View) -> Iterator[Needle]:
     for use in ("train", "score"):
         for table in (view.table(use), view.rows(use)):
             for column, values in table.columns.items():
-                if not np.array_equal(values, view.binned.bins[column].codes(values)):
+                if not np.array_equal(values, view.own.codings[column].codes(values)):
                     yield from _runs(f"{view.name}'s values", values)
 
 

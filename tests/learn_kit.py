@@ -10,6 +10,9 @@ from moiety.data.credit import COLUMNS, SPLITS, load_credit
 from moiety.function.runner import Owned
 from moiety.learn.metrics import auc
 from moiety.learn.partition import Horizontal, Vertical
+from moiety.learn.scale import SCORE_BITS
+from moiety.ring import decode
+from moiety.run import twin
 from moiety.run.local import Clear, Twin
 
 PARTIES = ("bank", "payco", "union")
@@ -96,3 +99,19 @@ def thin(X, rows):
 def reached(model, X, y):
     """The AUC on rows that nobody trained on."""
     return auc(y, model.decision_function(X))
+
+
+def scored(model, rows, receiver, owner=None, own=None):
+    """What the program of prediction reveals, from the model's shares and each party's columns."""
+    shared = model.model(owner)
+    plan = shared.shape.program(rows, receiver)
+    assert set(shared.arrays) | {f"features_{party}" for party in own} == set(plan.inputs)
+    held = [
+        {name: secret.parts[party] for name, secret in shared.arrays.items()} for party in (0, 1)
+    ]
+    for party, columns in own.items():
+        features = {str(at): column for at, column in enumerate(columns.T)}
+        held[party][f"features_{party}"] = shared.shape.features(party, features)
+    told = twin.run(plan, held).results
+    assert told[1 - receiver] == {}
+    return decode(told[receiver]["score"], SCORE_BITS)[:, 0]

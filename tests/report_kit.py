@@ -12,16 +12,14 @@ from moiety.report.content import (
     Check,
     Evidence,
     Header,
-    Latency,
     Learned,
     Oracle,
     PartyReport,
     PartyRole,
     RecordReference,
-    StepCost,
-    Traffic,
     Trust,
 )
+from moiety.report.cost import Latency, StepCost, Traffic
 
 NOW = datetime(2026, 11, 23, 17, 22, 5, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\u202e[bold]{{ 7 * 7 }}"

@@ -19,10 +19,12 @@ from moiety.cli.stage import Terms
 from moiety.data.ids import normalise_id
 from moiety.enclave.capsule import CapsuleHeader, DataKey, seal
 from moiety.lang.primitive import REGISTRY
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Points
-from moiety.learn.secret_model import HALF, PublicShape
-from moiety.party.seal import Binned, to_arrow
+from moiety.learn.secret_model import HALF
+from moiety.party.coded import Coded
+from moiety.party.seal import to_arrow
 from moiety.run.dealing import LOT
 from moiety.run.session import HASH
 
@@ -167,7 +169,7 @@ def test_the_walkthroughs_sizes(clear, walk):
     }
     bins = {name: clear.bins[f"payco.{name}"] for name in own}
     header = CapsuleHeader("payco/clients", 1, bytes(32))
-    capsule = sum(map(len, seal(to_arrow(Binned(bins, own, None)), DataKey.random(), header)))
+    capsule = sum(map(len, seal(to_arrow(Coded(bins, own)), DataKey.random(), header)))
     assert f"{len(clear.common)} rows by {len(own)} columns: {capsule} bytes" in walk
     assert f"among {clear.tables['payco'].num_rows} others" in walk
     assert f"count what agrees, {len(clear.common)};" in walk

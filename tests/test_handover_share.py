@@ -49,6 +49,8 @@ def test_the_kit_makes_a_share_that_is_accepted():
         ({"shape": shape(kind="trees")}, "another model than the job's"),
         ({"shape": shape(kind="magic")}, "another model than the job's"),
         ({"shape": shape(trees=1, depth=2)}, "another model than the job's"),
+        ({"shape": shape(hidden=3)}, "another model than the job's"),
+        ({"shape": shape(clip=4)}, "another model than the job's"),
         ({"shape": shape(counts=[[4], [4]])}, "another model than the job's"),
         ({"shape": shape(counts=[])}, "another model than the job's"),
         ({"shape": shape(counts=[[0] * 5, [4] * 18])}, "another model than the job's"),

@@ -14,7 +14,8 @@ from moiety.enclave.capsule import TAG_SIZE, CapsuleHeader, DataKey, open_capsul
 from moiety.enclave.inputs import read_columns
 from moiety.enclave.upload import PIECE, SLACK, CapsuleReader, largest_capsule, send_capsule
 from moiety.errors import DataError, PeerMisbehaved, PolicyRefused
-from moiety.party.seal import Binned, to_arrow
+from moiety.party.coded import Coded
+from moiety.party.seal import to_arrow
 from moiety.wire.frame import Kind
 from party_kit import columns, job, line, outcomes
 
@@ -112,7 +113,7 @@ def test_an_honest_capsule_is_within_its_bound(rows, names):
     member = replace(MEMBER, columns=tuple(f"column_{n}" for n in range(names)), max_rows=rows)
     codes = {name: np.zeros(rows, np.uint8) for name in member.columns}
     bins = dict.fromkeys(codes, Bins((), whole=True))
-    plain = to_arrow(Binned(bins, codes, np.zeros(rows, np.uint8)))
+    plain = to_arrow(Coded(bins, codes, np.zeros(rows, np.uint8)))
     key, sizes = DataKey.random(), []
     with line() as (guest, enclave):
         _, found = outcomes(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import moiety
-from learn_kit import KINDS, PARTIES, divided, opened, reached, runner
+from learn_kit import KINDS, PARTIES, divided, opened, reached, runner, scored
 from moiety import From, Kept, Results
 from moiety.errors import DataError, UsageError
 from moiety.learn import evidence as evidence_module
@@ -15,12 +15,10 @@ from moiety.learn.metrics import auc
 from moiety.learn.partition import labels as labelled
 from moiety.learn.partition import table
 from moiety.learn.program import begun, bring
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS
 from moiety.learn.scorecard import fit_scorecard
 from moiety.learn.scorecard_mpc import ScorecardClassifier
-from moiety.learn.secret_model import PublicShape
-from moiety.ring import decode
-from moiety.run import twin
 
 COUNTS = (3, 2, 5, 4, 6)
 
@@ -78,28 +76,11 @@ def test_on_shares_it_is_as_in_the_clear(kind):
     assert np.abs(weights[0] - weights[1]).max() < 0.005 < np.abs(weights[0]).max()
 
 
-def scored(model, codes, receiver, owner=None, own=None):
-    """What the program of prediction reveals, from the model's shares and each party's codes."""
-    shared = model.model(owner)
-    plan = shared.shape.program(len(codes), receiver)
-    assert set(shared.arrays) | set(own) == set(plan.inputs)
-    held = [
-        {name: secret.parts[party] for name, secret in shared.arrays.items()} for party in (0, 1)
-    ]
-    for name, columns in own.items():
-        party = int(name[-1])
-        features = {str(at): column for at, column in enumerate(columns.T.astype(np.uint8))}
-        held[party][name] = shared.shape.features(party, features)
-    told = twin.run(plan, held).results
-    assert told[1 - receiver] == {}
-    return decode(told[receiver]["score"], SCORE_BITS)[:, 0]
-
-
 def test_its_shares_are_scored_by_the_program_that_scores_an_enclaves_model():
     codes, y = sample()
     columns, labels = divided("vertical", codes, y)
     model = ScorecardClassifier(runner(), bins=COUNTS).fit(columns, labels)
-    score = scored(model, codes, 0, own={"features_1": codes[:, :2], "features_0": codes[:, 2:]})
+    score = scored(model, len(codes), 0, own={1: codes[:, :2], 0: codes[:, 2:]})
     assert np.abs(score - model.decision_function(columns)).max() <= 2**-SCORE_BITS
     assert model.model().shape == PublicShape(
         "scorecard", (COUNTS[2:], COUNTS[:2]), ((False,) * 3, (False,) * 2)
@@ -110,7 +91,7 @@ def test_a_scorecard_on_rows_scores_the_rows_of_either_party():
     codes, y = sample()
     model = ScorecardClassifier(runner(), bins=COUNTS).fit(*divided("horizontal", codes, y))
     for party, owner in enumerate(("bank", "payco")):
-        score = scored(model, codes, 1, owner, {f"features_{party}": codes})
+        score = scored(model, len(codes), 1, owner, {party: codes})
         assert np.abs(score - model.decision_function(codes)).max() <= 2**-SCORE_BITS
 
 

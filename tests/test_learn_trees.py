@@ -13,6 +13,7 @@ from learn_kit import (
     order,
     reached,
     runner,
+    scored,
     thin,
 )
 from moiety.errors import DataError, UsageError
@@ -27,8 +28,6 @@ from moiety.learn.program import kept, secured
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS
 from moiety.learn.secret_model import HALF
 from moiety.learn.splits import Splits
-from moiety.ring import decode
-from moiety.run import twin
 
 COUNTS = (3, 5, 2, 4)
 GAPS = (False, True, False, False)
@@ -146,27 +145,11 @@ def test_no_bucket_size_is_told_by_what_is_sent():
     assert costs[0] == costs[1]
 
 
-def scored(model, codes, receiver, places, owner=None):
-    """What the program of prediction reveals, from the model's shares and each party's codes."""
-    shared = model.model(owner)
-    plan = shared.shape.program(len(codes), receiver)
-    held = [
-        {name: secret.parts[party] for name, secret in shared.arrays.items()} for party in (0, 1)
-    ]
-    for party, own in places.items():
-        features = {str(at): codes[:, at].astype(np.uint8) for at in own}
-        held[party][f"features_{party}"] = shared.shape.features(party, features)
-    assert set(held[0]) | set(held[1]) == set(plan.inputs)
-    told = twin.run(plan, held).results
-    assert told[1 - receiver] == {}
-    return decode(told[receiver]["score"], SCORE_BITS)[:, 0]
-
-
 def test_their_shares_are_scored_by_the_program_that_scores_an_enclaves_model():
     codes, y = sample()
     columns, labels = divided("vertical", codes, y)
     model = BoostedTreesClassifier(runner(), **SMALL).fit(columns, labels)
-    score = scored(model, codes, 1, {1: (0, 1), 0: (2, 3)})
+    score = scored(model, len(codes), 1, own={1: codes[:, :2], 0: codes[:, 2:]})
     assert np.abs(score - model.decision_function(columns)).max() <= 2**-SCORE_BITS
     shape = model.model().shape
     assert (shape.kind, shape.trees, shape.depth) == ("trees", 3, 2)
@@ -177,7 +160,7 @@ def test_trees_grown_on_rows_score_the_rows_of_either_party():
     codes, y = sample()
     model = BoostedTreesClassifier(runner(), **SMALL).fit(*divided("horizontal", codes, y))
     for party, owner in enumerate(("bank", "payco")):
-        score = scored(model, codes, 0, {party: range(4)}, owner)
+        score = scored(model, len(codes), 0, owner, {party: codes})
         assert np.abs(score - model.decision_function(codes)).max() <= 2**-SCORE_BITS
 
 

@@ -1,6 +1,7 @@
 """The job and the party's files: every mistake is found at once, and named by its key."""
 
 import hashlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -37,6 +38,10 @@ def test_the_jobs_hash_is_that_of_its_file():
         ('kind = "scorecard"', 'kind = "scorecard"\nbins = 1', "bins = 1 is outside 2..250"),
         ('kind = "scorecard"', 'kind = "scorecard"\ntrees = 5', "unknown trees"),
         ('kind = "scorecard"', 'kind = "trees"\ndepth = 6', "depth = 6 is outside 1..5"),
+        ('kind = "scorecard"', 'kind = "logistic"', "kind = 'logistic'"),
+        ('kind = "scorecard"', 'kind = "scorecard"\nclip = 4', "unknown clip"),
+        ('"vertical"', '"vertical"\n[model.edges]\nage = [5]', "are for horizontal"),
+        ('"vertical"', '"vertical"\n[model.scales]\nage = [5, 1]', "are for horizontal"),
         ("min_common = 20", "min_common = 0", "min_common = 0 is outside"),
         ("min_common = 20", "min_common = 2.5", "min_common must be of type int"),
         ("predictions = 60", "predictions = -1", "predictions = -1 is outside"),
@@ -63,6 +68,103 @@ def test_a_mistake_in_a_job_is_named(old, new, text):
         parse_job(changed(old, new).encode(), "job.toml")
     assert "job.toml" in str(caught.value) or "is not a" in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def on_shares(model, *changes):
+    """The job with another model, trained on shares."""
+    text = changed('kind = "scorecard"\ntraining = "enclave"', f'training = "mpc"\n{model}')
+    for old, new in changes:
+        text = changed(old, new, text)
+    return parse_job(text.encode(), "job.toml")
+
+
+def test_kinds_have_the_options_that_they_need_and_no_others():
+    newton = on_shares('kind = "logistic"').model
+    assert (newton.solver, newton.epochs, newton.clip) == ("newton", 10, 4)
+    assert newton.numeric and newton.linear and newton.by_mpc and newton.bins == 0
+    assert newton.sizes == {"trees": 0, "depth": 0, "hidden": 0, "clip": 4}
+    net = on_shares('kind = "perceptron"\nhidden = 8\nepochs = 3\nclip = 6').model
+    assert net.sizes == {"trees": 0, "depth": 0, "hidden": 8, "clip": 6}
+    assert net.numeric and not net.linear and (net.solver, net.epochs) == ("", 3)
+    assert on_shares('kind = "logistic"\nsolver = "sgd"').model.solver == "sgd"
+    assert (
+        on_shares('kind = "trees"').model.bins == 16 and on_shares('kind = "trees"').model.clip == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ('kind = "linear"', "kind = 'linear'"),
+        ('kind = "logistic"\nsolver = "lbfgs"', "solver = 'lbfgs'"),
+        ('kind = "logistic"\nsolver = 5', "solver must be of type str"),
+        ('kind = "logistic"\nbins = 10', "unknown bins"),
+        ('kind = "logistic"\nhidden = 4', "unknown hidden"),
+        ('kind = "logistic"\nepochs = 0', "epochs = 0 is outside 1..100"),
+        ('kind = "logistic"\nclip = 17', "clip = 17 is outside 1..16"),
+        ('kind = "logistic"\nclip = 2.5', "clip must be of type int"),
+        ('kind = "perceptron"\nhidden = 65', "hidden = 65 is outside 1..64"),
+        ('kind = "perceptron"\nsolver = "sgd"', "unknown solver"),
+        ('kind = "scorecard"\nepochs = 3', "unknown epochs"),
+    ],
+)
+def test_a_mistake_in_an_option_is_named(model, text):
+    with pytest.raises(ConfigError, match=text):
+        on_shares(model)
+
+
+def horizontal(model):
+    """Both parties of the job bring the same two columns and their labels."""
+    text = SOURCE.split("[alignment]")
+    people = re.sub(r"columns = .*", 'columns = ["age", "sex"]', text[0])
+    people = people.replace(
+        'kind = "scorecard"\ntraining = "enclave"\npartition = "vertical"', model
+    )
+    lender, payco = people.split("[parties.payco]")
+    payco = payco.replace("max_rows", 'label = "default"\nmax_rows')
+    return parse_job(f"{lender}[parties.payco]{payco}[alignment]{text[1]}".encode())
+
+
+ROWS = 'training = "mpc"\npartition = "horizontal"\n'
+SEX = "[model.edges]\nsex = [2]\n"
+AGE = "[model.scales]\nage = [40, 10.5]\n"
+
+
+def test_owners_of_rows_agree_on_scales_and_edges():
+    model = horizontal(f'{ROWS}kind = "logistic"\n{SEX}{AGE}').model
+    assert model.scales == {"age": (40.0, 10.5)} and model.edges == {"sex": (2.0,)}
+    model = horizontal(
+        f'{ROWS}kind = "perceptron"\n[model.edges]\nage = [30, 50]\nsex = [2]\n'
+    ).model
+    assert model.scales == {} and set(model.edges) == {"age", "sex"}
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (f'kind = "logistic"\n{AGE}', r"\[model.scales\] or \[model.edges\] has nothing for sex"),
+        (f'kind = "logistic"\n{AGE}{SEX}age = [30]\n', "age: a number has a scale"),
+        (f'kind = "logistic"\n{AGE}{SEX}extra = [30]\n', "nobody brings extra"),
+        (f'kind = "scorecard"\n{AGE}{SEX}', "a scorecard takes bins"),
+        (f'kind = "scorecard"\n{SEX}', r"\[model.edges\] has nothing for age"),
+        ('kind = "logistic"\n[model.scales]\nage = [40]\n', "age must be .centre, unit"),
+        ('kind = "logistic"\n[model.scales]\nage = [40, 0]\n', "the unit above 0"),
+        ('kind = "logistic"\n[model.scales]\nage = [40, -1]\n', "the unit above 0"),
+        ('kind = "logistic"\n[model.scales]\nage = [40, 1e-300]\n', "the unit above 0"),
+        ('kind = "logistic"\n[model.scales]\nage = [nan, 1]\n', "a list of numbers"),
+        ('kind = "logistic"\n[model.scales]\nage = [40, inf]\n', "a list of numbers"),
+        ('kind = "logistic"\n[model.scales]\nage = [1e300, 1]\n', "a list of numbers"),
+        (f'kind = "logistic"\n[model.scales]\nage = [1{"0" * 400}, 1]\n', "a list of numbers"),
+        ('kind = "logistic"\n[model.scales]\nage = [true, 1]\n', "a list of numbers"),
+        ('kind = "logistic"\n[model.scales]\nage = "40, 1"\n', "must be of type list"),
+        ('kind = "scorecard"\n[model.edges]\nage = [nan, 1]\n', "a list of numbers"),
+        ('kind = "scorecard"\n[model.edges]\nage = [2, 1]\n', "rising numbers"),
+        ('kind = "scorecard"\n[model.edges]\nage = []\n', "rising numbers"),
+    ],
+)
+def test_what_owners_of_rows_cannot_agree_on_is_named(model, text):
+    with pytest.raises(ConfigError, match=text):
+        horizontal(ROWS + model)
 
 
 def test_names_that_would_steer_a_terminal_or_a_path_are_refused():

@@ -19,9 +19,9 @@ from moiety.errors import (
     PolicyRefused,
     UsageError,
 )
-from moiety.party.model import KeptModel, agreed_model, check_bins, kept_model
+from moiety.party.coded import Coded
+from moiety.party.model import KeptModel, agreed_model, check_columns, kept_model
 from moiety.party.predict import BATCH, SINGLES, Scores, Scoring, agree_unscored, batches
-from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
 from moiety.ring import pack_bits
 from moiety.run.dealing import deal
@@ -146,7 +146,7 @@ def scoring(channel, index, spent, scores=None, ids=IDS):
     arrays = split(program, {**trained().arrays, **zeros})[index]
     share = ModelShare(b"", shape, 60, True, {n: arrays[n] for n in trained().arrays}, b"")
     codes = {name: column[: len(ids)] for name, column in own_codes(index).items()}
-    own = Binned({}, codes, None)
+    own = Coded({}, codes)
     return Scoring(Session(channel, index), job(), share, own, ids, spent, scores, none_left)
 
 
@@ -285,12 +285,12 @@ def test_a_damaged_model_is_told_and_not_replaced(tmp_path, content):
         kept_model(tmp_path, job(), 0)
 
 
-def test_a_model_in_other_bins_is_refused():
+def test_a_model_on_other_columns_is_refused():
     class Held:
         shape = trained().shape
 
     class Own:
         counts = (9, 9, 9, 9, 9)
 
-    with pytest.raises(PolicyRefused, match="not read my columns in my bins"):
-        check_bins(Held(), 0, Own())
+    with pytest.raises(PolicyRefused, match="not read my columns as I code them"):
+        check_columns(Held(), 0, Own())

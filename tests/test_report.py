@@ -16,15 +16,13 @@ from moiety.report.assess import predictions
 from moiety.report.content import (
     Check,
     Evidence,
-    Latency,
     Learned,
     PartyReport,
     PartyRole,
     RecordReference,
-    StepCost,
-    Traffic,
     Trust,
 )
+from moiety.report.cost import Latency, StepCost, Traffic
 from moiety.report.page import render, write
 from moiety.report.stored import from_json
 from moiety.report.terminal import summary, to_json

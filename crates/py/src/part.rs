@@ -89,14 +89,17 @@ impl Dealt {
     }
 }
 
-/// Where the parts of all correlations of a run lie: (stream, first byte of corrections, fields).
+/// One correlation's part: (stream, first byte of corrections, fields of (bits, corrected)).
+type Placed = (u64, usize, Vec<(usize, bool)>);
+
+/// Where the parts of all correlations of a run lie.
 #[pyclass(frozen, module = "moiety._core")]
-pub(crate) struct Layout(Vec<(u64, usize, Vec<(usize, bool)>)>);
+pub(crate) struct Layout(Vec<Placed>);
 
 #[pymethods]
 impl Layout {
     #[new]
-    fn new(parts: Vec<(u64, usize, Vec<(usize, bool)>)>) -> Self {
+    fn new(parts: Vec<Placed>) -> Self {
         Self(parts)
     }
 
@@ -108,7 +111,7 @@ impl Layout {
         corrections: Option<PyBackedBytes>,
     ) -> PyResult<Vec<Dealt>> {
         let prg = Arc::new(Prg::new(&stream_key(key)?, *FEATURES));
-        let part = |(stream, begin, fields): &(u64, usize, Vec<_>)| {
+        let part = |(stream, begin, fields): &Placed| {
             let sent = Sent(corrections.as_ref().map(|data| data.clone_ref(py)));
             let drawn = (Arc::clone(&prg), *stream, 0);
             dealt::Dealt::drawn(drawn, fields, (sent, *begin), *FEATURES).map(Dealt)

@@ -189,7 +189,6 @@ pub(crate) fn deal_masked<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (m, k, n) = shape;
     let (part, (rows, width, row)) = &mask;
-    let product = |a: usize, b: usize| a.checked_mul(b).unwrap_or(usize::MAX);
     let (inner, outer) = if transposed { (m, k) } else { (k, m) };
     if row.checked_add(m).is_none_or(|end| end > *rows) {
         return Err(PyValueError::new_err(format!(
@@ -197,13 +196,13 @@ pub(crate) fn deal_masked<'py>(
         )));
     }
     let masks = Owned {
-        u: part.0.share(0, product(*rows, k), *width).map_err(refuse)?,
+        u: part.0.share(0, rows.saturating_mul(k), *width).map_err(refuse)?,
         row: *row,
-        v: drawn.0.0.share(0, product(inner, n), bits).map_err(refuse)?,
-        share: drawn.1.0.share(1, product(outer, n), bits).map_err(refuse)?,
+        v: drawn.0.0.share(0, inner.saturating_mul(n), bits).map_err(refuse)?,
+        share: drawn.1.0.share(1, outer.saturating_mul(n), bits).map_err(refuse)?,
         transposed,
     };
-    message(py, packed_len(product(outer, n), bits).map_err(refuse)?, |out| {
+    message(py, packed_len(outer.saturating_mul(n), bits).map_err(refuse)?, |out| {
         masks.deal(Shape { m, k, n }, bits, out, *FEATURES)
     })
 }

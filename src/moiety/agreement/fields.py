@@ -9,6 +9,7 @@ from typing import Any
 from moiety.errors import ConfigError
 
 LARGEST = 1 << 16
+LARGEST_NUMBER = 2.0**53
 DOTS = 64
 """Dotted keys cost quadratic time and memory to read, and a stranger may send a job."""
 
@@ -86,11 +87,18 @@ class Fields:
         return tuple(values)
 
     def rising(self, key: str) -> tuple[float, ...]:
-        """The list of rising numbers at `key`."""
+        """The list of rising numbers at `key`; see `numbers`."""
+        values = self.numbers(key)
+        if not values or any(b <= a for a, b in pairwise(values)):
+            raise ConfigError(f"{self.where}: {key} must be a list of rising numbers")
+        return values
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """The list of numbers at `key`, none beyond ±LARGEST_NUMBER."""
         values = self._take(key, list, _REQUIRED)
         plain = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        if not values or not plain or any(b <= a for a, b in pairwise(values)):
-            raise ConfigError(f"{self.where}: {key} must be a list of rising numbers")
+        if not plain or not all(abs(v) <= LARGEST_NUMBER for v in values):
+            raise ConfigError(f"{self.where}: {key} must be a list of numbers of at most 2^53")
         return tuple(map(float, values))
 
     def table(self, key: str, default: Any = _REQUIRED) -> "Fields":

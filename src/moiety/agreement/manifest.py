@@ -2,21 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, parse_toml, read_file
+from moiety.agreement.model import Model, read_model
 from moiety.agreement.signing import public_key
 from moiety.errors import ConfigError
-
-MODELS = ("scorecard", "trees")
-"""What an enclave trains."""
-BY_MPC = ("scorecard", "trees")
-"""What parties train on shares, with nobody else but a dealer of randomness."""
-TRAINING = {"enclave": MODELS, "mpc": BY_MPC}
-PARTITIONS = ("vertical", "horizontal")
 
 
 @dataclass(frozen=True)
@@ -34,32 +28,6 @@ class Member:
     label: str | None
     max_rows: int
     """The most ids that it may bring to an alignment; more would be a dictionary attack."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is trained, where and on what: public shape only, nothing learned."""
-
-    kind: str
-    bins: int
-    trees: int
-    depth: int
-    training: str = "enclave"
-    """`enclave`: on the joined rows, inside; `mpc`: by the parties, on shares."""
-    partition: str = "vertical"
-    """`vertical`: other columns of the same people; `horizontal`: the same columns of others."""
-    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """For each column of a horizontal model, the agreed cuts between its bins."""
-
-    @property
-    def by_mpc(self) -> bool:
-        """Whether no enclave sees a row."""
-        return self.training == "mpc"
-
-    @property
-    def horizontal(self) -> bool:
-        """Whether each party brings people of its own."""
-        return self.partition == "horizontal"
 
 
 @dataclass(frozen=True)
@@ -169,7 +137,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
     if fields.whole("version") != 1:
         raise ConfigError(f"{where}: only version = 1 is known to this moiety")
     members = tuple(_member(name, table) for name, table in fields.tables("parties").items())
-    model = _model(fields.table("model"))
+    model = read_model(fields.table("model"))
     plain = fields.table("dealer", {})
     enclave = plain if plain.unread() else fields.table("enclave")
     release, plan = fields.table("release"), fields.table("plan", {})
@@ -220,39 +188,9 @@ def _least(alignment: Fields, model: Model) -> int:
     return alignment.whole("min_common", low=1)
 
 
-def _model(fields: Fields) -> Model:
-    training = _one_of(fields, "training", tuple(TRAINING), "enclave")
-    kind = _one_of(fields, "kind", TRAINING[training])
-    trees, mpc = kind == "trees", training == "mpc"
-    model = Model(
-        kind=kind,
-        bins=fields.whole("bins", (16 if mpc else 64) if trees else 10, low=2, high=250),
-        trees=fields.whole("trees", 20, low=1, high=500) if trees else 0,
-        depth=fields.whole("depth", 3, low=1, high=5) if trees else 0,
-        training=training,
-        partition=_one_of(fields, "partition", PARTITIONS, "vertical"),
-        edges=_edges(fields.table("edges", {})),
-    )
-    fields.done()
-    return model
-
-
-def _one_of(fields: Fields, key: str, known: tuple[str, ...], default: str = "") -> str:
-    """The word at `key`, which must be a known one."""
-    word = fields.text(key, default) if default else fields.text(key)
-    if word not in known:
-        raise ConfigError(f"{fields.where}: {key} = '{word}'", hint=f"known: {', '.join(known)}")
-    return word
-
-
-def _edges(fields: Fields) -> dict[str, tuple[float, ...]]:
-    edges = {name: fields.rising(name) for name in fields.unread()}
-    fields.done()
-    return edges
-
-
 def _checked(job: Job, where: str) -> Job:
-    for wrong, what in (*_partition_faults(job), *_faults(job)):
+    agreed = job.model.faults(job.members[0].columns if job.members else ())
+    for wrong, what in (*_partition_faults(job), *_faults(job), *agreed):
         if wrong:
             raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")
     return job
@@ -274,9 +212,6 @@ def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
     receiver = [member for member in job.members if member.name == job.scores_to]
     yield not all(member.score for member in receiver), f"{job.scores_to} names no table to score"
     yield job.scores_to not in job.computing, f"{job.scores_to} is to be one of the first two"
-    if job.model.kind in ("scorecard", "trees"):
-        missing = sorted(set(job.members[0].columns) - set(job.model.edges))
-        yield bool(missing), f"[model.edges] has no cuts for {', '.join(missing)}"
 
 
 def _faults(job: Job) -> Iterator[tuple[bool, str]]:

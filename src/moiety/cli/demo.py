@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from moiety.agreement.model import BY_MPC, MODELS
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all
@@ -22,10 +23,10 @@ from moiety.run.steps import Event
 demo = typer.Typer(no_args_is_help=True, help="Real-data stories on this machine.")
 
 SPLITS = ("thin", "bills", "strong", "fate")
-MODELS = ("scorecard", "trees")
 SEED = 20
 
 Model = typer.Option("scorecard", help="scorecard or trees.")
+Joint = typer.Option("scorecard", help="scorecard, trees, logistic or perceptron.")
 Folder = typer.Option(Path("moiety-demo"), help="Made anew each time.")
 Plaintext = typer.Option(True, help="Compare with plaintext afterwards, outside the job.")
 Split = typer.Option("thin", help="Who has which columns: thin, bills, strong, fate.")
@@ -50,7 +51,7 @@ def credit(
     json: bool = Json,
 ) -> None:
     """A rural lender and a payment company make a joint credit score, and pool nothing."""
-    _check(split, model)
+    _check(split, model, MODELS)
     cast = credit_cast(split_credit(split, overlap=overlap, seed=SEED))
     story = "A rural lender and a payment company make a joint credit score."
     _play(folder, story, cast, Terms(model=model), oracle=oracle, as_json=json)
@@ -59,7 +60,7 @@ def credit(
 @demo.command("lending")
 def lending(
     split: str = Split,
-    model: str = Model,
+    model: str = Joint,
     overlap: float = Overlap,
     dealer: bool = Plain,
     ahead: bool = Ahead,
@@ -68,7 +69,7 @@ def lending(
     json: bool = Json,
 ) -> None:
     """Two banks train and use a joint model on shares: no enclave, and nobody else, sees a row."""
-    _check(split, model)
+    _check(split, model, BY_MPC)
     cast = lending_cast(split_credit(split, overlap=overlap, seed=SEED))
     story = "Two banks train and use a joint model on shares; nobody ever sees rows of both."
     terms = lending_terms(model, dealer=dealer)
@@ -77,7 +78,7 @@ def lending(
 
 @demo.command("rural")
 def rural(
-    model: str = Model,
+    model: str = Joint,
     clients: int = typer.Option(500, min=100, max=5000, help="The credit union's clients."),
     dealer: bool = Plain,
     ahead: bool = Ahead,
@@ -86,18 +87,18 @@ def rural(
     json: bool = Json,
 ) -> None:
     """A credit union with few clients learns with two larger lenders, all on shares."""
-    _check("thin", model)
+    _check("thin", model, BY_MPC)
     story = "A credit union with few clients learns with two larger lenders, all on shares."
     terms = rural_terms(model, dealer=dealer, min_common=100)
     cast = rural_cast(union=clients)
     _play(folder, story, cast, terms, oracle=oracle, as_json=json, ahead=ahead)
 
 
-def _check(split: str, model: str) -> None:
-    if split not in SPLITS or model not in MODELS:
+def _check(split: str, model: str, models: tuple[str, ...]) -> None:
+    if split not in SPLITS or model not in models:
         raise UsageError(
             f"no demo with split '{split}' and model '{model}'",
-            hint=f"splits: {', '.join(SPLITS)}; models: {', '.join(MODELS)}",
+            hint=f"splits: {', '.join(SPLITS)}; models: {', '.join(models)}",
         )
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from moiety.agreement.fields import read_toml
 from moiety.agreement.manifest import load_job, pin_text
+from moiety.agreement.model import TRAINING
 from moiety.data.credit import ID, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
@@ -19,7 +20,7 @@ from moiety.wire.certificates import fingerprint
 
 _POLICY = """\
 purposes = ["{purpose}"]
-models = ["scorecard", "trees"]
+models = {models}
 training = ["{training}"]
 scores_to = ["{scores_to}"]
 max_peer_rows = {max_rows}
@@ -50,7 +51,7 @@ purpose = "{purpose}"
 kind = "{model}"
 training = "{training}"
 partition = "{partition}"
-{edges}{parties}
+{agreed}{parties}
 {alignment}
 {dealer}
 [release]
@@ -100,6 +101,8 @@ class Terms:
     scores_to: str = "lender"
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Of a horizontal model: the agreed bins."""
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Of a horizontal model: the agreed centres and units."""
 
     @property
     def helper(self) -> str:
@@ -198,22 +201,28 @@ def _write_tables(home: Path, actor: Actor) -> None:
 
 def _policy(actor: Actor, terms: Terms, admitted: str) -> str:
     columns = "\n".join(f"{table} = {_list(actor.columns)}" for table in actor.tables)
-    return _POLICY.format(**vars(terms), columns=columns, admitted=admitted)
+    known = {"models": _list(TRAINING[terms.training]), "columns": columns, "admitted": admitted}
+    return _POLICY.format(**vars(terms), **known)
 
 
 def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
     terms = stage.terms
-    cuts = "".join(f"{name} = {list(edges)}\n" for name, edges in terms.edges.items())
+    tables = {"edges": terms.edges, "scales": terms.scales}
+    agreed = "".join(_agreed(name, columns) for name, columns in tables.items() if columns)
     alignment = f"\n[alignment]\nmin_common = {terms.min_common}\n"
     told = {
         **vars(terms),
-        "edges": f"\n[model.edges]\n{cuts}" if cuts else "",
-        "partition": "horizontal" if terms.edges else "vertical",
+        "agreed": agreed,
+        "partition": "horizontal" if agreed else "vertical",
         "alignment": alignment,
         "dealer": dealer,
         "parties": "".join(_member(cards[each.name], each, terms) for each in stage.actors),
     }
     return _JOB.format(**told).replace("\n\n\n", "\n\n")
+
+
+def _agreed(name: str, columns: Mapping[str, tuple[float, ...]]) -> str:
+    return f"\n[model.{name}]\n" + "".join(f"{n} = {list(v)}\n" for n, v in columns.items())
 
 
 def _member(card: Path, actor: Actor, terms: Terms) -> str:

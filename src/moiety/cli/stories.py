@@ -6,6 +6,7 @@ All from one table of 30,000 real clients; that it is several institutions' is m
 import numpy as np
 import pyarrow as pa
 
+from moiety.agreement.model import NUMERIC
 from moiety.cli.stage import Actor, Terms
 from moiety.data.credit import COLUMNS, LABEL, CreditSplit, credit_rows
 
@@ -23,6 +24,16 @@ EDGES: dict[str, tuple[float, ...]] = {
     **{f"pay_amt{month}": (1.0, 1e3, 2e3, 5e3, 1e4, 2e4) for month in range(1, 7)},
 }
 """Round numbers that anybody could agree on without looking at anybody's clients."""
+
+
+SCALES: dict[str, tuple[float, float]] = {
+    "limit_bal": (150e3, 130e3),
+    "age": (35.0, 10.0),
+    **{f"pay_{month}": (0.0, 1.0) for month in (0, 2, 3, 4, 5, 6)},
+    **{f"bill_amt{month}": (4e4, 6e4) for month in range(1, 7)},
+    **{f"pay_amt{month}": (5e3, 15e3) for month in range(1, 7)},
+}
+"""The same as centres and units, of the columns that are numbers."""
 
 
 def credit(data: CreditSplit, names: tuple[str, str] = ("lender", "payco")) -> tuple[Actor, ...]:
@@ -82,6 +93,8 @@ def rural(*, union: int = 500, lender: int = 6000, applicants: int = 3000) -> tu
 
 
 def rural_terms(model: str, *, dealer: bool, **sizes: int) -> Terms:
-    """What the three sign: each has people of its own, and bins are agreed round numbers."""
+    """What the three sign: each has people of its own; bins and scales are agreed round numbers."""
     given = {"model": model, "purpose": RURAL, "scores_to": "union", "dealer": dealer, **sizes}
-    return Terms(training="mpc", edges=EDGES, **given)  # type: ignore[arg-type]
+    scales = SCALES if model in NUMERIC else {}
+    edges = {name: cuts for name, cuts in EDGES.items() if name not in scales}
+    return Terms(training="mpc", edges=edges, scales=scales, **given)  # type: ignore[arg-type]

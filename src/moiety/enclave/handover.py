@@ -18,7 +18,7 @@ from moiety.agreement.signing import SigningKey, verify
 from moiety.enclave.job import Trained
 from moiety.errors import PeerMisbehaved, PolicyRefused
 from moiety.lang.types import SHARED
-from moiety.learn.secret_model import SHAPE_SCHEMA, PublicShape
+from moiety.learn.public_shape import SHAPE_SCHEMA, PublicShape
 from moiety.message import decode, encode
 from moiety.ring import Words
 from moiety.run.dealing import Material, deal
@@ -211,8 +211,8 @@ def _digest(salt: bytes, share: Mapping[str, Words]) -> bytes:
 
 def check_shape(shape: PublicShape, job: Job) -> None:
     """Refuses a model of another kind, or on other columns, than the job's."""
-    model, columns = job.model, job.scored
-    same = (shape.kind, shape.trees, shape.depth) == (model.kind, model.trees, model.depth)
+    columns = job.scored
+    same = shape == PublicShape(job.model.kind, shape.counts, shape.missing, **job.model.sizes)
     sizes = [[len(own) for own in owned] for owned in (shape.counts, shape.missing)]
     bins = [count for own in shape.counts for count in own]
     if not same or sizes != [columns, columns] or not all(1 <= count <= 255 for count in bins):

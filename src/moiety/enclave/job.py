@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from moiety.agreement.manifest import Job
 from moiety.enclave.inputs import Codes, Columns
 from moiety.errors import DataError
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scorecard import Scorecard, fit_scorecard
-from moiety.learn.secret_model import PublicShape, SecretModel, of_scorecard, of_trees
+from moiety.learn.secret_model import SecretModel, of_scorecard, of_trees
 from moiety.learn.trees import Growth, PaddedTrees, fit_trees
 
 THREADS = 2
@@ -65,6 +66,5 @@ def _shape(job: Job, columns: Mapping[str, Columns]) -> PublicShape:
         kind=job.model.kind,
         counts=tuple(tuple(columns[name].counts.values()) for name in job.names),
         missing=tuple(tuple(columns[name].missing.values()) for name in job.names),
-        trees=job.model.trees,
-        depth=job.model.depth,
+        **job.model.sizes,
     )

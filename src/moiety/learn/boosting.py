@@ -19,9 +19,10 @@ from moiety.learn.columns import Columns
 from moiety.learn.growing import Rules, growing
 from moiety.learn.partition import Partition, Plain
 from moiety.learn.program import Brought, Layout, begun, bring, held, held_whole, secured
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
-from moiety.learn.secret_model import HALF, PublicShape
-from moiety.learn.shared_model import SharedModel, by_party, pair
+from moiety.learn.secret_model import HALF
+from moiety.learn.shared_model import Owners, SharedModel, pair
 from moiety.learn.splits import Splits
 from moiety.learn.trees_program import CODES, Forest, walked
 
@@ -81,9 +82,7 @@ class BoostedTreesClassifier(Classifier):
         self.thresholds_ = Secret.concat(found["thresholds"], axis=1)
         self.leaves_ = Secret.concat(found["leaves"], axis=0)
         self.base_ = begun(run, np.full((1, 1), HALF), 1.0)
-        own = zip(table.parts, parts(splits.columns, table), strict=True)
-        self.counts_ = {part.owner: columns.counts for part, columns in own}
-        self.by_columns_ = table.axis == 1
+        self.owners_ = Owners.of(table, [one.counts for one in parts(splits.columns, table)])
         return self
 
     def _forest(self) -> Forest:
@@ -110,10 +109,8 @@ class BoostedTreesClassifier(Classifier):
 
     def model(self, owner: str | None = None) -> SharedModel:
         """The shares that `trees_program` takes; trees grown on rows are for rows of `owner`."""
-        parties, counts, forest = self._runner.parties, self.counts_, self._forest()
-        if not self.by_columns_:
-            counts = {owner or parties[0]: next(iter(counts.values()))}
-        places, own = by_party(parties, counts), list(counts.values())
+        places, own = self.owners_.placed(self._runner.parties, owner)
+        forest = self._forest()
         arrays = {
             "thresholds": self.thresholds_,
             "leaves": self.leaves_.raised(WEIGHT_BITS),

@@ -11,8 +11,9 @@ from moiety.array import Array
 from moiety.errors import UsageError
 from moiety.function.function import Function
 from moiety.function.runner import Runner, Secret
-from moiety.learn.base import Classifier, Linear, bring_columns, linear
+from moiety.learn.base import Classifier, Linear, bring_columns, largest, linear
 from moiety.learn.newton import SCALED, curvature, gram_of, unscaled
+from moiety.learn.numbers_program import INTERCEPT_BITS, LINEAR_BITS, LINEAR_BOUND
 from moiety.learn.partition import Partition, Plain, shuffled
 from moiety.learn.program import (
     Brought,
@@ -24,6 +25,7 @@ from moiety.learn.program import (
     kept,
     secured,
 )
+from moiety.learn.shared_model import Owners, SharedModel, by_owner, column, of_numbers
 
 MOMENTUM = 1 / 3
 """How far Newton steps look ahead (Nesterov 1983): best where the Hessian is half of its bound."""
@@ -82,7 +84,24 @@ class LogisticRegression(Linear, Classifier):
             )
         else:
             self.weights_ = self._sgd(table, y)
+        self.owners_ = Owners.of_numbers(table)
         return self
+
+    def model(self, owner: str | None = None) -> SharedModel:
+        """The shares that `numbers_program.linear` takes; trained on rows, for rows of `owner`.
+
+        Raises:
+            UsageError: weights could be larger than it has room for.
+        """
+        if largest(self.weights_) > LINEAR_BOUND:
+            raise UsageError(
+                f"weights of up to {largest(self.weights_):g}",
+                hint=f"a score has room for {LINEAR_BOUND:g}: train with bound=8, or less",
+            )
+        places, own = self.owners_.placed(self._runner.parties, owner)
+        weights = by_owner("weights", column(self.weights_, LINEAR_BITS), places, own)
+        arrays = {"intercept": column(self.intercept_, INTERCEPT_BITS), **weights}
+        return SharedModel(of_numbers("logistic", places, own, self.clip), arrays)
 
     def _newton(self, x: Brought, y: Brought, rows: int) -> Secret:
         run = self._runner

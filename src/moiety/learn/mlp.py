@@ -15,8 +15,11 @@ from moiety.function.function import Function
 from moiety.function.runner import Runner, Secret
 from moiety.function.signature import To
 from moiety.learn.base import Classifier, bring_columns, told
+from moiety.learn.numbers_program import INNER_BITS, OUTER_BITS, UNIT_BITS, UNIT_BOUND
 from moiety.learn.partition import Plain, shuffled
 from moiety.learn.program import Layout, Values, batches, begun, held, kept, secured
+from moiety.learn.shared_model import Owners, SharedModel, by_owner, of_numbers
+from moiety.ops.convert import truncate
 
 ACTIVATIONS = {
     "relu": lambda z: xp.maximum(z, 0),
@@ -126,7 +129,34 @@ class MLPClassifier(Classifier):
             batched=(*x.layout.names, *y.layout.names),
         ).state
         self.weights_ = {name: found[name] for name in network.shapes}
+        self.owners_ = Owners.of_numbers(table)
         return self
+
+    def model(self, owner: str | None = None) -> SharedModel:
+        """The shares that `numbers_program.perceptron` takes; trained on rows, for rows of `owner`.
+
+        One more call, which reveals nothing, cuts off fraction bits.
+
+        Raises:
+            UsageError: it has not one layer of rectified units, or larger weights.
+        """
+        units = tuple(self.hidden_layer_sizes)
+        if len(units) != 1 or self.activation != "relu" or self.bound > UNIT_BOUND:
+            raise UsageError(
+                f"{len(units)} layers of {self.activation} with weights of up to {self.bound:g}",
+                hint=f"a score takes one layer of relu, and weights of up to {UNIT_BOUND:g}",
+            )
+        run = self._runner
+        places, own = self.owners_.placed(run.parties, owner)
+        found = run.call(shortened(self._network(), self.bound), **self.weights_)
+        arrays = {
+            **by_owner("inner", found["w0"], places, own),
+            "inner_constant": found["b0"].reshape((1, *units)).raised(INNER_BITS),
+            "outer": found["w1"],
+            "outer_constant": found["b1"].reshape((1, 1)).raised(OUTER_BITS),
+        }
+        shape = of_numbers("perceptron", places, own, self.clip, hidden=units[0])
+        return SharedModel(shape, arrays)
 
     @property
     def coefs_(self) -> list[Secret]:
@@ -193,6 +223,20 @@ def _moved(values: Values, name: str, slope: Array, pace: Pace) -> dict[str, Arr
         return {name: xp.clip(w - pace.rate * velocity, -pace.bound, pace.bound)}
     fast = xp.clip(pace.momentum * values[f"v_{name}"] + velocity, -FASTEST, FASTEST)
     return {name: xp.clip(w - pace.rate * fast, -pace.bound, pace.bound), f"v_{name}": fast}
+
+
+@cache
+def shortened(network: Network, bound: float) -> Function:
+    """The weights with UNIT_BITS fraction bits."""
+
+    def shorten(**values: Array) -> dict[str, Array]:
+        return {
+            name: Array(truncate(w.value, shift=w.type.fraction - UNIT_BITS))
+            for name, w in values.items()
+        }
+
+    names = network.shapes
+    return secured((), shorten, held(**dict.fromkeys(names, bound)), kept(*names))
 
 
 @cache

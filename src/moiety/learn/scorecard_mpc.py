@@ -14,9 +14,10 @@ from moiety.learn.evidence import card_gram, card_step, card_weights, evidence, 
 from moiety.learn.newton import curvature
 from moiety.learn.partition import Plain
 from moiety.learn.program import begun
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import LOGIT_BOUND, WEIGHT_BITS
-from moiety.learn.secret_model import TOO_GOOD, PublicShape
-from moiety.learn.shared_model import SharedModel, by_party, pair
+from moiety.learn.secret_model import TOO_GOOD
+from moiety.learn.shared_model import Owners, SharedModel, by_owner, column, pair
 
 
 class ScorecardClassifier(Classifier):
@@ -73,8 +74,7 @@ class ScorecardClassifier(Classifier):
             spans=[slice(None)] * self.max_iter,
         ).state["w"]
         self.weights_, self.constant_ = self._weights(columns, w=found, scale=bend.scale, woe=woe)
-        self.counts_ = {part.owner: o.counts for part, o in zip(table.parts, own, strict=True)}
-        self.by_columns_ = table.axis == 1
+        self.owners_ = Owners.of(table, [one.counts for one in own])
         return self
 
     def _weights(self, columns: Columns, **trained: Secret) -> tuple[Secret, Secret]:
@@ -88,15 +88,9 @@ class ScorecardClassifier(Classifier):
 
     def model(self, owner: str | None = None) -> SharedModel:
         """The shares that `scorecard_program` takes; a scorecard on rows is for rows of `owner`."""
-        parties, counts = self._runner.parties, self.counts_
-        if not self.by_columns_:
-            counts = {owner or parties[0]: next(iter(counts.values()))}
-        places, own = by_party(parties, counts), list(counts.values())
-        arrays, begin = {"intercept": _column(self.constant_)}, 0
-        for place, bins in zip(places, map(sum, own), strict=True):
-            part = self.weights_.rows(slice(begin, begin + bins))
-            arrays[f"weights_{place}"] = _column(part)
-            begin += bins
+        places, own = self.owners_.placed(self._runner.parties, owner)
+        weights = by_owner("weights", column(self.weights_, WEIGHT_BITS), places, own)
+        arrays = {"intercept": column(self.constant_, WEIGHT_BITS), **weights}
         missing = pair(places, [(False,) * len(one) for one in own])
         return SharedModel(PublicShape("scorecard", pair(places, own), missing), arrays)
 
@@ -106,8 +100,3 @@ class ScorecardClassifier(Classifier):
         function = prediction(run.parties, x.layout, largest(self.weights_), what, self._receiver)
         found: Plain | None = run.call(function, **x.given, w=self.weights_)["told"]
         return found
-
-
-def _column(part: Secret) -> Secret:
-    """Weights with the fraction bits and in the shape that prediction takes."""
-    return part.reshape((part.shape[0], 1)).raised(WEIGHT_BITS)

@@ -1,84 +1,21 @@
-"""A trained model as the words that are secret-shared, and its public shape.
+"""A model that was trained in the clear, as the words that are secret-shared."""
 
-The shape fixes the program. What each party brings to it: its features from bin codes, and its
-share of every array of the model.
-"""
-
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from moiety.errors import DataError
-from moiety.learn import scorecard_program, trees_program
-from moiety.learn.columns import Columns
+from moiety.learn.public_shape import PublicShape
 from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS, WEIGHT_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
-from moiety.learn.trees_program import CODES, Forest
-from moiety.learn.woe import Codes
-from moiety.plan.plan import Plan
+from moiety.learn.trees_program import CODES
 from moiety.ring import Words, encode
 
 HALF = 2.0 ** -(SCORE_BITS + 1)
 """Added to the constant, so that the exact truncation before the reveal rounds to nearest."""
 TOO_GOOD = "a column predicts the outcome perfectly: check that it is not the outcome itself"
-
-
-@dataclass(frozen=True)
-class PublicShape:
-    """What all parties know of a model: its kind, and the bins of each party's columns."""
-
-    kind: str
-    counts: tuple[tuple[int, ...], ...]
-    """For each party, the bins of its columns."""
-    missing: tuple[tuple[bool, ...], ...]
-    """For each party, whether a column's last bin means a missing value."""
-    trees: int = 0
-    depth: int = 0
-
-    def to_fields(self) -> dict[str, Any]:
-        """For a message; see SHAPE_SCHEMA."""
-        plain = asdict(self)
-        plain["counts"] = [list(counts) for counts in self.counts]
-        plain["missing"] = [list(flags) for flags in self.missing]
-        return plain
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> "PublicShape":
-        """The inverse of `to_fields`."""
-        return cls(
-            fields["kind"],
-            tuple(map(tuple, fields["counts"])),
-            tuple(map(tuple, fields["missing"])),
-            fields["trees"],
-            fields["depth"],
-        )
-
-    def program(self, rows: int, receiver: int) -> Plan:
-        """The plan that scores so many rows and reveals the scores to `receiver`."""
-        if self.kind == "scorecard":
-            dims = [sum(counts) for counts in self.counts]
-            return scorecard_program.build(rows, dims, receiver=receiver, bound=LOGIT_BOUND)
-        columns, forest = [len(counts) for counts in self.counts], Forest(self.trees, self.depth)
-        return trees_program.build(rows, columns, forest, receiver=receiver, bound=LOGIT_BOUND)
-
-    def features(self, party: int, codes: Mapping[str, Codes]) -> Words:
-        """A party's private operand from its bin codes, in the job's order of columns."""
-        columns, table = Columns(self.counts[party]), np.stack(list(codes.values()), axis=1)
-        if self.kind == "scorecard":
-            return columns.one_hot(table).astype(np.uint64)
-        return columns.flagged(table, self.missing[party]).astype(np.uint64)
-
-
-SHAPE_SCHEMA: dict[str, Any] = {
-    "kind": str,
-    "counts": list[list[int]],
-    "missing": list[list[bool]],
-    "trees": int,
-    "depth": int,
-}
 
 
 @dataclass(frozen=True, repr=False)

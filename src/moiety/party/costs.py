@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from moiety.party.predict import Timing
-from moiety.report.content import Latency, StepCost, Traffic
+from moiety.report.cost import Latency, StepCost, Traffic
 from moiety.run.ledger import Row
 from moiety.run.ledger import Traffic as Metered
 

@@ -1,26 +1,24 @@
-"""The one model of a job: this party's share of it, and the bins in which it reads its columns.
+"""The one model of a job: this party's share of it, and how it reads its columns.
 
 Kept before the first score is computed. A job in which somebody was scored has no second model.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moiety.agreement.manifest import Job
-from moiety.data.bins import Bins
 from moiety.enclave.handover import ModelShare, arrays, check_shape, read_share
 from moiety.errors import MoietyError, PolicyRefused, UsageError
-from moiety.learn.secret_model import SHAPE_SCHEMA, PublicShape
+from moiety.learn.public_shape import SHAPE_SCHEMA, PublicShape
 from moiety.learn.shared_model import SharedModel
 from moiety.message import decode, encode
+from moiety.party.coded import Coded, Codings, read, written
 from moiety.party.files import replace_file
-from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
 
-_SCHEMA: dict[str, Any] = {"key": str, "message": bytes, "bins": str}
+_SCHEMA: dict[str, Any] = {"key": str, "message": bytes, "codings": str}
 _TRAINED: dict[str, Any] = {"header": bytes, "arrays": dict[str, bytes]}
 _FACTS: dict[str, Any] = {
     "job": bytes,
@@ -37,18 +35,18 @@ class KeptModel:
     """What a party keeps of the job's model."""
 
     share: ModelShare
-    bins: dict[str, Bins]
+    codings: Codings
 
 
-def keep_model(folder: Path, share: ModelShare, signing_key: str, binned: Binned) -> None:
-    """Writes the share and the bins down; they are on the disk when this returns."""
-    bins = json.dumps({name: cut.to_dict() for name, cut in binned.bins.items()})
-    body = {"key": signing_key, "message": share.message, "bins": bins}
+def keep_model(folder: Path, share: ModelShare, signing_key: str, own: Coded) -> None:
+    """Writes the share and the codings down; they are on the disk when this returns."""
+    codings = written(own.codings)
+    body = {"key": signing_key, "message": share.message, "codings": codings}
     replace_file(_path(folder), encode(body))
 
 
 def kept_model(folder: Path, job: Job, party: int) -> KeptModel | None:
-    """The share and bins of an earlier run of this job.
+    """The share and codings of an earlier run of this job.
 
     Raises:
         UsageError: somebody changed the file.
@@ -58,12 +56,12 @@ def kept_model(folder: Path, job: Job, party: int) -> KeptModel | None:
         return None
     try:
         body = decode(path.read_bytes(), _SCHEMA, _LIMIT)
-        read = read_share if body["key"] else _trained
-        share = read(body["message"], job, party, body["key"])
-        bins = {name: Bins.from_dict(cut) for name, cut in json.loads(body["bins"]).items()}
-    except (MoietyError, ValueError, TypeError, AttributeError) as error:
+        opened = read_share if body["key"] else _trained
+        share = opened(body["message"], job, party, body["key"])
+        codings = read(body["codings"])
+    except (MoietyError, ValueError) as error:
         raise UsageError(f"{path} is not as it was written", hint="restore it") from error
-    return KeptModel(share, bins)
+    return KeptModel(share, codings)
 
 
 def trained_share(job: Job, model: SharedModel, facts: Mapping[str, Any]) -> ModelShare:
@@ -104,14 +102,14 @@ def agreed_model(kept: KeptModel | None, theirs: bytes | None, spent: SpentIds) 
     return None
 
 
-def check_bins(share: ModelShare, party: int, binned: Binned) -> None:
-    """Refuses a model that reads this party's columns in other bins than it has.
+def check_columns(share: ModelShare, party: int, own: Coded) -> None:
+    """Refuses a model that reads this party's columns otherwise than it codes them.
 
     Raises:
         PolicyRefused: the counts differ.
     """
-    if share.shape.counts[party] != binned.counts:
-        raise PolicyRefused("the enclave's model does not read my columns in my bins")
+    if share.shape.counts[party] != own.counts:
+        raise PolicyRefused("the model does not read my columns as I code them")
 
 
 def _path(folder: Path) -> Path:

@@ -17,9 +17,10 @@ from moiety.party.agree import exchange, exchange_heads, now
 from moiety.party.align import USES, Aligned, align, count_attempt, keep, kept
 from moiety.party.attest import Attested, meet_enclave
 from moiety.party.config import Party
+from moiety.party.facts import Facts
 from moiety.party.meet import meet_peers
 from moiety.party.model import KeptModel, agreed_model, kept_model
-from moiety.party.outcome import Facts, Outcome, conclude
+from moiety.party.outcome import Outcome, conclude
 from moiety.party.predict import Scoring, Timing
 from moiety.party.spent import SpentIds
 from moiety.run.session import Session

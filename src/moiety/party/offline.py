@@ -11,7 +11,7 @@ import numpy as np
 
 from moiety.data.table import Table
 from moiety.errors import ConfigError
-from moiety.learn.secret_model import PublicShape
+from moiety.learn.public_shape import PublicShape
 from moiety.party.model import KeptModel
 from moiety.party.predict import agree_unscored, batches
 from moiety.party.shares import Prepared, Shares

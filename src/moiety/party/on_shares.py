@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moiety.enclave.handover import ModelShare
+from moiety.party.coded import Coded
 from moiety.party.costs import ALIGN, PREDICT, TRAIN
-from moiety.party.model import KeptModel, check_bins, keep_model, trained_share
+from moiety.party.model import KeptModel, check_columns, keep_model, trained_share
 from moiety.party.outcome import Outcome
 from moiety.party.predict import Scores, Scoring, Timing, agree_unscored
-from moiety.party.seal import Binned
 from moiety.party.shares import Prepared, Shares
 from moiety.party.stock import Stock
 from moiety.plan.pipeline import Target
@@ -106,8 +106,8 @@ class OnShares(Joint):
         }
         share = trained_share(self.job, model, facts)
         if not self.job.model.horizontal:
-            check_bins(share, self.index, prepared.binned)
-        keep_model(self.folder, share, "", prepared.binned)
+            check_columns(share, self.index, prepared.coded)
+        keep_model(self.folder, share, "", prepared.coded)
         return share
 
     def _rows(self, prepared: Prepared) -> int:
@@ -133,12 +133,12 @@ class OnShares(Joint):
         )
         return self.score(scoring, rows)
 
-    def _applicants(self, prepared: Prepared) -> tuple[Binned, npt.NDArray[np.str_] | None]:
+    def _applicants(self, prepared: Prepared) -> tuple[Coded, npt.NDArray[np.str_] | None]:
         """This party's columns of the applicants, and its ids where the peer knows none."""
         chosen, horizontal = prepared.applicants, self.job.model.horizontal
         if chosen is None or (horizontal and self.job.scores_to != self.party.name):
-            return Binned(prepared.binned.bins, {}, None), None
-        return prepared.binned.recode(chosen), chosen.ids if horizontal else None
+            return Coded(prepared.coded.codings, {}), None
+        return prepared.coded.recode(chosen), chosen.ids if horizontal else None
 
 
 class Contributing(Joint):

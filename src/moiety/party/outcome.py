@@ -1,7 +1,7 @@
 """What a finished run means to its party: the report's content, from what this party holds."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,28 +9,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moiety.agreement.manifest import Job
 from moiety.agreement.record import Record
-from moiety.data.table import Table
-from moiety.enclave.handover import ModelShare
-from moiety.enclave.job import fit
-from moiety.enclave.policy import Accepted
+from moiety.data.scales import Levels, Scale
 from moiety.party.agree import now
-from moiety.party.align import Aligned
-from moiety.party.config import Party
-from moiety.party.costs import Ledger, latencies, step_costs
+from moiety.party.alone import alone
+from moiety.party.costs import latencies, step_costs
+from moiety.party.facts import Facts
 from moiety.party.files import replace_file
-from moiety.party.predict import Scores, Timing
-from moiety.party.seal import Binned, columns_of
-from moiety.party.training import Shape
-from moiety.report.assess import column_bins, compare, predictions
+from moiety.party.learned import learned
+from moiety.party.predict import Scores
+from moiety.report.assess import column_bins, column_numbers, compare, predictions
 from moiety.report.content import (
     Check,
+    ColumnBins,
+    ColumnNumbers,
     Comparison,
     Distribution,
     Evidence,
     Header,
-    Learned,
     PartyReport,
     PartyRole,
     RecordReference,
@@ -38,40 +34,6 @@ from moiety.report.content import (
 )
 from moiety.report.page import write
 from moiety.report.stored import to_json
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What one party holds at the end of a run."""
-
-    party: Party
-    job: Job
-    train: Table
-    chosen: Table
-    aligned: Mapping[str, Aligned]
-    binned: Binned
-    enclave: Accepted | None
-    """None where a dealer that is no enclave deals."""
-    share: ModelShare | None
-    """None at a party that does not compute."""
-    timings: Sequence[Timing]
-    ledger: Ledger
-    seconds: Mapping[str, float]
-    ahead: str = ""
-    """The record of the run in which all randomness was dealt ahead."""
-    shapes: Sequence[Shape] = ()
-    """The public shapes of all parties' rows, where the model was trained on shares."""
-
-    @property
-    def simulated(self) -> bool:
-        """Whether a simulated enclave had a part in it."""
-        shared = self.share is not None and self.share.simulated
-        return shared or (self.enclave is not None and not self.enclave.production)
-
-    @property
-    def receives(self) -> bool:
-        """Whether this party receives the scores."""
-        return self.job.scores_to == self.party.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +65,10 @@ def _report(facts: Facts, scores: Mapping[str, float], record: Record) -> PartyR
         header=_header(facts),
         comparison=_comparison(facts, predicted, rows),
         scores=_distribution(predicted),
-        columns=tuple(
-            column_bins(name, _unit(facts, name), facts.binned.bins[name], codes, _outcomes(facts))
-            for name, codes in facts.binned.codes.items()
-        ),
+        columns=tuple(_binned(facts)),
+        numbers=tuple(_scaled(facts)),
         steps=step_costs(facts.ledger, _peer(facts)),
-        learned=_learned(facts, len(scores)),
+        learned=learned(facts, len(scores)),
         trust=_trust(facts),
         latencies=latencies(facts.timings),
         record=RecordReference(
@@ -125,8 +85,21 @@ def _unit(facts: Facts, name: str) -> str:
     return facts.train.schema.columns[name].unit
 
 
-def _outcomes(facts: Facts) -> npt.NDArray[np.uint8] | None:
-    return facts.binned.label
+def _binned(facts: Facts) -> Iterator[ColumnBins]:
+    """Own columns that were cut into bins, and categories that became numbers by levels."""
+    for name, coding in facts.coded.codings.items():
+        if not isinstance(coding, Scale):
+            bins = coding.bins if isinstance(coding, Levels) else coding
+            codes = bins.codes(facts.train[name])
+            yield column_bins(name, _unit(facts, name), bins, codes, facts.coded.label)
+
+
+def _scaled(facts: Facts) -> Iterator[ColumnNumbers]:
+    """Own columns that are numbers."""
+    for name, coding in facts.coded.codings.items():
+        if isinstance(coding, Scale):
+            clip = facts.job.model.clip
+            yield column_numbers(name, _unit(facts, name), coding, facts.train[name], clip)
 
 
 def _header(facts: Facts) -> Header:
@@ -174,77 +147,24 @@ def _comparison(
     facts: Facts, predicted: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]
 ) -> Comparison | None:
     """The label holder alone against the joint model, where outcomes became known."""
-    label, outcome = facts.binned.label, facts.chosen.label
+    label, outcome, party = facts.coded.label, facts.chosen.label, facts.party.name
     if label is None or outcome is None or not rows.size:
         return None
-    alone = fit(facts.job, {facts.party.name: columns_of(facts.binned)})
-    codes = facts.binned.recode(facts.chosen.take(rows)).codes
-    named = {f"{facts.party.name}.{name}": column for name, column in codes.items()}
-    own = 1 / (1 + np.exp(-alone.logit(named)))
-    return compare(outcome[rows], own, predicted, holder=facts.party.name.capitalize())
-
-
-def _learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
-    job, rows = facts.job, []
-    for use, aligned in facts.aligned.items():
-        what = {"train": "clients", "score": "applicants"}[use]
-        for name in job.names:
-            other = next(each for each in job.names if each != name)
-            rows.append(
-                Learned(
-                    name,
-                    f"which of its {what} {other} has too",
-                    len(aligned.rows),
-                    "rows must be the same people in the same order",
-                )
-            )
-            sizes = {facts.party.name: aligned.peer_size}
-            size = sizes.get(name, aligned.own_size)
-            rows.append(Learned(name, f"how many {what} {other} brought", 1, f"{size:,}: public"))
-    receives = job.scores_to
-    known = scores if facts.receives else sum(timing.rows for timing in facts.timings)
-    rows.append(Learned(receives, "a score for each applicant", known, "the job's purpose"))
-    rows += _of_shapes(facts)
-    if facts.share is not None:
-        rows += _of_share(job, facts.share)
-    return tuple(rows)
-
-
-def _of_shapes(facts: Facts) -> Iterator[Learned]:
-    """What parties told each other before they computed on shares."""
-    for shape in facts.shapes:
-        for name in facts.job.names:
-            if name != shape.party:
-                what = f"how many rows {shape.party} brought to train on"
-                yield Learned(name, what, 1, f"{shape.rows:,}: public")
-
-
-def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
-    """What each party learned of the model, and the enclave of its training."""
-    shape = sum(len(counts) for counts in share.shape.counts)
-    for name in job.computing:
-        yield Learned(name, "the bins of every column", shape, "the model's public shape")
-        weights = sum(words.size for words in share.arrays.values())
-        what = "one share of the model: uniformly random alone"
-        yield Learned(name, what, weights, "to predict")
-        if job.model.by_mpc:
-            why = "a scorecard beyond that is refused"
-            if job.model.kind == "scorecard":
-                yield Learned(name, "that no logit can exceed 16", 1, why)
-    if not job.model.by_mpc:
-        what = "bin codes and labels of common clients"
-        yield Learned("enclave", what, share.rows, "to train")
+    chosen = facts.coded.recode(facts.chosen.take(rows))
+    own = 1 / (1 + np.exp(-alone(facts.job, party, facts.coded, chosen)))
+    return compare(outcome[rows], own, predicted, holder=party.capitalize())
 
 
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
+    weights = sum(facts.share.shape.dims) if facts.share and facts.job.model.linear else None
     if facts.ahead:
         check = Check("randomness", "dealt ahead by a dealer checked then", facts.ahead, True)
-        return Trust(facts.job.enclave_host, None, (check,), _weights(facts))
+        return Trust(facts.job.enclave_host, None, (check,), weights)
     if accepted is None:
         pinned = facts.job.dealer_certificate or ""
         check = Check("dealer's certificate", "one that the policy lists", pinned[:23], True)
-        return Trust(facts.job.enclave_host, None, (check,), _weights(facts))
+        return Trust(facts.job.enclave_host, None, (check,), weights)
     authentic = accepted.authentic
     measured = authentic.evidence.report.mr_enclave.hex()
     evidence = Evidence(
@@ -269,11 +189,4 @@ def _trust(facts: Facts) -> Trust:
             True,
         ),
     )
-    return Trust(facts.job.enclave_host, evidence, checks, _weights(facts))
-
-
-def _weights(facts: Facts) -> int | None:
-    """The number of a scorecard's weights."""
-    if facts.share is None or facts.share.shape.kind != "scorecard":
-        return None
-    return sum(sum(counts) for counts in facts.share.shape.counts)
+    return Trust(facts.job.enclave_host, evidence, checks, weights)

@@ -21,8 +21,8 @@ from moiety.errors import DataError
 from moiety.lang.cost import Cost, both_ways
 from moiety.learn.scale import SCORE_BITS
 from moiety.learn.scorecard import Points
+from moiety.party.coded import Coded
 from moiety.party.files import append
-from moiety.party.seal import Binned
 from moiety.party.spent import SpentIds
 from moiety.plan.plan import Plan
 from moiety.protocols.base import Protocol, Tick
@@ -87,7 +87,7 @@ class Scoring:
     session: Session
     job: Job
     share: ModelShare
-    binned: Binned
+    coded: Coded
     ids: npt.NDArray[np.str_]
     spent: SpentIds
     scores: "Scores"
@@ -115,7 +115,7 @@ class Scoring:
     def _batch(self, rows: npt.NDArray[np.int64]) -> Timing:
         session, receiver = self.session, self.job.index(self.job.scores_to)
         ids = self.ids[rows].tolist()
-        codes = {name: column[rows] for name, column in self.binned.codes.items()}
+        codes = {name: column[rows] for name, column in self.coded.codes.items()}
         program = self.share.shape.program(len(rows), receiver)
         inputs = dict(self.share.arrays)
         if codes:

@@ -24,7 +24,7 @@ enclave = {enclave}      # the address of the enclave
 _POLICY = """\
 # The security officer's file: what {name} allows. What is unset is refused.
 purposes = []             # the exact purposes of jobs that may run
-models = []               # "scorecard", "trees"
+models = []               # "scorecard", "trees", "logistic", "perceptron"
 training = []             # "enclave": on joined rows, inside; "mpc": by the parties, on shares
 scores_to = []            # parties that may receive scores
 max_peer_rows = 0         # the most ids a peer may bring to an alignment

@@ -15,10 +15,10 @@ from moiety.function.runner import Runner
 from moiety.learn.shared_model import SharedModel
 from moiety.party.align import Aligned
 from moiety.party.attest import consent, meet_dealer
+from moiety.party.coded import Coded, coded, recoded
+from moiety.party.facts import Facts
 from moiety.party.model import KeptModel
 from moiety.party.node import Node
-from moiety.party.outcome import Facts
-from moiety.party.seal import Binned, bin_agreed, bin_columns
 from moiety.party.shapes import exchange_shapes
 from moiety.party.stock import Label
 from moiety.party.training import Shape, joined, shape_of, train
@@ -30,7 +30,7 @@ class Prepared:
     """What a party brings to the computation, once all know each other's shapes."""
 
     clients: Table
-    binned: Binned
+    coded: Coded
     aligned: dict[str, Aligned]
     shapes: list[Shape]
     applicants: Table | None
@@ -55,22 +55,19 @@ class Shares(Node):
     def prepared(
         self, tables: dict[str, Table], agreed: dict[str, Aligned], model: KeptModel | None
     ) -> Prepared:
-        """What this party brings, aligned and binned, and everybody's shapes."""
+        """What this party brings, aligned and coded, and everybody's shapes."""
         if self.job.model.horizontal:
             return self._of_own_people(tables)
         session = self.session
         train = self.align(session, tables["train"], "train", agreed)
         chosen = self.align(session, tables["score"], "score", agreed)
         clients = tables["train"].take(train.rows)
-        binned = bin_columns(self.job, self.member, clients)
-        if model:
-            binned = Binned(model.bins, {}, None).recode(clients)
-        shapes, _ = self._shapes(binned, [])
+        own = recoded(model.codings, clients) if model else coded(self.job, clients)
+        shapes, _ = self._shapes(own, [])
         applicants = tables["score"].take(chosen.rows)
         names = applicants.ids.tolist()
-        return Prepared(
-            clients, binned, {"train": train, "score": chosen}, shapes, applicants, names
-        )
+        aligned = {"train": train, "score": chosen}
+        return Prepared(clients, own, aligned, shapes, applicants, names)
 
     def _of_own_people(self, tables: dict[str, Table]) -> Prepared:
         clients, applicants = tables["train"], tables.get("score")
@@ -79,16 +76,16 @@ class Shares(Node):
             raise PolicyRefused(
                 f"{self.member.train} has {clients.rows:,} rows; the job needs {least:,}"
             )
-        binned = bin_agreed(self.job, self.member, clients)
-        own = [] if applicants is None else self.spent.blinded(applicants.ids.tolist())
-        shapes, names = self._shapes(binned, own)
-        return Prepared(clients, binned, {}, shapes, applicants, names)
+        own = coded(self.job, clients)
+        blinded = [] if applicants is None else self.spent.blinded(applicants.ids.tolist())
+        shapes, names = self._shapes(own, blinded)
+        return Prepared(clients, own, {}, shapes, applicants, names)
 
-    def _shapes(self, binned: Binned, applicants: list[str]) -> tuple[list[Shape], list[str]]:
+    def _shapes(self, own: Coded, applicants: list[str]) -> tuple[list[Shape], list[str]]:
         self.options.watch.enter("the exchange of shapes")
         with self.steps.step("shapes", "telling sizes") as step:
-            own = shape_of(self.party.name, binned)
-            shapes, names = exchange_shapes(self.channels, self.job, own, applicants)
+            shape = shape_of(self.party.name, own)
+            shapes, names = exchange_shapes(self.channels, self.job, shape, applicants)
             told = ", ".join(f"{one.party} {one.rows:,}" for one in shapes)
             step.result = f"rows to train on: {told}"
         return shapes, names
@@ -110,11 +107,11 @@ class Shares(Node):
         """The model, as the shares that are held here."""
         self.options.watch.enter("training on shares")
         kind = self.job.model.kind
-        with self.steps.step("train", f"training the {kind} on shares") as step:
-            own = {self.party.name: prepared.binned}
+        with self.steps.step("train", f"training the model ({kind}) on shares") as step:
+            own = {self.party.name: prepared.coded}
             brought = joined(self.job, prepared.shapes, own)
             model = train(self.job, runner, prepared.shapes, *brought)
-            step.result = f"trained the {kind}: nobody has seen it"
+            step.result = f"trained the model ({kind}): nobody has seen it"
         return model
 
     def facts(self, prepared: Prepared, **found: object) -> Facts:
@@ -127,7 +124,7 @@ class Shares(Node):
             chosen=chosen if chosen is not None else prepared.clients.take(np.arange(0)),
             aligned=prepared.aligned,
             shapes=prepared.shapes,
-            binned=prepared.binned,
+            coded=prepared.coded,
             enclave=self.accepted,
             ahead=self.ahead.record if self.ahead else "",
             seconds=self.steps.seconds,

@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from moiety.data.bins import Bins
+from moiety.data.convert import Numbers
+from moiety.data.scales import Scale
 from moiety.errors import DataError
 from moiety.learn.metrics import Groups, groups, ks, roc
 from moiety.learn.woe import woe_table
 from moiety.report.content import (
     Bin,
     ColumnBins,
+    ColumnNumbers,
     Comparison,
     Distribution,
     FloatArray,
@@ -77,6 +80,23 @@ def column_bins(
     bins = zip(cut.labels(), table.rows, table.rates, table.woe, strict=True)
     judged = tuple(Bin(label, int(n), float(rate), float(woe)) for label, n, rate, woe in bins)
     return ColumnBins(name, unit, judged, table.information)
+
+
+def column_numbers(
+    name: str, unit: str, scale: Scale, values: Numbers, clip: float
+) -> ColumnNumbers:
+    """A party's own column as it was turned into numbers, which were cut to ±clip."""
+    present = values[~np.isnan(values)]
+    mean, deviation = (present.mean(), present.std()) if len(present) else (math.nan, math.nan)
+    return ColumnNumbers(
+        name=name,
+        unit=unit,
+        rows=len(values),
+        missing=len(values) - len(present),
+        mean=float(mean),
+        deviation=float(deviation),
+        cut=int((np.abs(scale.codes(values)[:, 0]) > clip).sum()),
+    )
 
 
 def _performance(

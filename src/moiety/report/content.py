@@ -5,16 +5,16 @@ why, or leaves them out. Shares and rates are fractions of one, times are second
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
+from moiety.report.cost import Latency, StepCost
+
 FloatArray = npt.NDArray[np.float64]
 
-FEW = 8
 HARDLY_WORTH = 0.10
 """A relative rise in KS below this is called hardly worth the effort of joining."""
 
@@ -149,49 +149,19 @@ class ColumnBins:
 
 
 @dataclass(frozen=True)
-class Traffic:
-    """Rounds, and payload bytes sent and received."""
+class ColumnNumbers:
+    """One of the party's own columns that was turned into numbers, over the rows trained on.
 
-    rounds: int
-    sent: int
-    received: int
-
-
-@dataclass(frozen=True)
-class StepCost:
-    """What one step of the job cost; `predicted` is None where sizes depend on certificates."""
+    `mean` and `deviation` are of the values that are there; `cut` counts those beyond ±clip.
+    """
 
     name: str
-    peer: str
-    measured: Traffic
-    predicted: Traffic | None
-    seconds: float
-    part: str = ""
-    """The part of the job that it belongs to."""
-
-    @property
-    def equal(self) -> bool | None:
-        """Whether measured equals predicted exactly; None without a prediction."""
-        return None if self.predicted is None else self.predicted == self.measured
-
-
-@dataclass(frozen=True)
-class Part:
-    """The steps of one part of a job, and what they cost together."""
-
-    name: str
-    whole: StepCost
-    steps: tuple[StepCost, ...]
-
-    @property
-    def brief(self) -> tuple[StepCost, ...]:
-        """What to show at a glance: the steps if they are few, else all as one."""
-        return (self.whole,) if self.long else self.steps
-
-    @property
-    def long(self) -> bool:
-        """Whether the steps are many."""
-        return len(self.steps) > FEW
+    unit: str
+    rows: int
+    missing: int
+    mean: float
+    deviation: float
+    cut: int
 
 
 @dataclass(frozen=True)
@@ -228,7 +198,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Trust:
-    """Evidence, verdict, and who stands behind the enclave. `weights` is None for trees."""
+    """Evidence, verdict, and who stands behind the enclave; `weights` is of a linear model only."""
 
     host: str
     evidence: Evidence | None
@@ -252,17 +222,6 @@ class Oracle:
 
 
 @dataclass(frozen=True)
-class Latency:
-    """How long a request for this many scores took; `slow` is the 95th percentile."""
-
-    what: str
-    applicants: int
-    rounds: int
-    median: float
-    slow: float | None = None
-
-
-@dataclass(frozen=True)
 class RecordReference:
     """The signed record that this report can be checked against; `head` as it was then."""
 
@@ -280,42 +239,13 @@ class PartyReport:
     comparison: Comparison | None = None
     scores: Distribution | None = None
     columns: tuple[ColumnBins, ...] = ()
+    numbers: tuple[ColumnNumbers, ...] = ()
     steps: tuple[StepCost, ...] = ()
     learned: tuple[Learned, ...] = ()
     trust: Trust | None = None
     oracle: Oracle | None = None
     latencies: tuple[Latency, ...] = ()
     record: RecordReference | None = None
-
-
-def parts(steps: Sequence[StepCost]) -> tuple[Part, ...]:
-    """The steps by the part of the job that they belong to, in order of first use."""
-    found: dict[str, list[StepCost]] = {}
-    for step in steps:
-        found.setdefault(step.part, []).append(step)
-    return tuple(Part(name, whole(name, own), tuple(own)) for name, own in found.items())
-
-
-def whole(name: str, steps: Sequence[StepCost]) -> StepCost:
-    """All these steps as one."""
-    peers = {step.peer for step in steps}
-    predicted = [step.predicted for step in steps if step.predicted is not None]
-    return StepCost(
-        name,
-        peers.pop() if len(peers) == 1 else "",
-        _sum([step.measured for step in steps]),
-        _sum(predicted) if len(predicted) == len(steps) else None,
-        sum(step.seconds for step in steps),
-        name,
-    )
-
-
-def _sum(traffic: Sequence[Traffic]) -> Traffic:
-    return Traffic(
-        sum(each.rounds for each in traffic),
-        sum(each.sent for each in traffic),
-        sum(each.received for each in traffic),
-    )
 
 
 def _relative(before: float, after: float) -> float:

@@ -10,12 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from moiety.errors import UsageError
-from moiety.report import charts, content, statements, svg, text
+from moiety.report import charts, cost, statements, svg, text
 from moiety.report.content import Comparison, PartyReport, Tenth
 
 _FILTERS = (
     text.count,
     text.decimal,
+    text.figure,
     text.signed,
     text.percent,
     text.uplift,
@@ -42,14 +43,16 @@ def render(report: PartyReport) -> str:
         interval=statements.interval(report.comparison) if report.comparison else "",
         no_performance=statements.no_performance(report.header),
         bins_explained=statements.bins_explained(report.header),
+        numbers_explained=statements.numbers_explained(report.header),
+        alone_explained=statements.alone_explained(report.comparison) if report.comparison else "",
         statements=statements.trust(report),
         figures=_figures(report.comparison) if report.comparison else (),
         tenths=_tenths(report.comparison) if report.comparison else (),
         scores=_scores(report),
         balance=svg.balance,
         woe_limit=_woe_limit(report),
-        parts=content.parts(report.steps),
-        total=content.whole("Total", report.steps),
+        parts=cost.parts(report.steps),
+        total=cost.whole("Total", report.steps),
     )
 
 

@@ -36,6 +36,14 @@ def verdict(found: Comparison, whose: str = "that both parties know") -> Stateme
     return Statement("Joining is worth it here", f"{moved} {where}.", "good")
 
 
+def alone_explained(found: Comparison) -> str:
+    """What the first of the two models is."""
+    return (
+        f"“{found.alone.name}” is a model of the same kind that its owner trains in the clear, on "
+        f"its own columns alone."
+    )
+
+
 def whose(header: Header) -> str:
     """Which applicants the report is about."""
     return f"of {header.scores_to}" if header.own_people else "that both parties know"
@@ -63,9 +71,27 @@ def no_performance(header: Header) -> str:
     )
 
 
+def numbers_explained(header: Header) -> str:
+    """What the table of own numbers shows."""
+    scale = (
+        "A number is taken from the agreed centre, in the agreed unit"
+        if header.own_people
+        else "A number is taken from its mean over the party's own aligned rows, in deviations"
+    )
+    return (
+        f"{scale}; a missing one is 0, and told apart by a number of its own. Beyond a number of "
+        f"units that all parties know it is cut."
+    )
+
+
 def bins_explained(header: Header) -> str:
-    """What the tables of own columns show, and what this party cannot have."""
-    cut = "Bins are cut at quantiles of the party's own aligned rows, without looking at outcomes. "
+    """What the tables of own bins show, and what this party cannot have."""
+    cut = (
+        "Bins are cut where the parties agreed to. "
+        if header.own_people
+        else "Bins are cut at quantiles of the party's own aligned rows, without looking at "
+        "outcomes; a category has one for each value. "
+    )
     if header.party == header.label_holder:
         return cut + (
             "WOE = ln(share of all the bad / share of all the good) in a bin: above zero is "
@@ -121,10 +147,10 @@ def _semi_honest(report: PartyReport) -> Statement:
 def _scores(report: PartyReport) -> Statement:
     header, weights = report.header, report.trust.weights if report.trust else None
     if weights is None:
-        solved = "Many scores of chosen applicants trace the model's splits. "
+        solved = "Many scores of chosen applicants trace the model. "
     else:
         solved = (
-            f"A scorecard is linear: {count(weights + 1)} scores of freely chosen applicants are "
+            f"This model is linear: {count(weights + 1)} scores of freely chosen applicants are "
             f"enough to solve for its {count(weights)} weights and its constant. "
         )
     return Statement(

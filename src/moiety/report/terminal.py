@@ -6,12 +6,15 @@ from rich.table import Table
 from rich.text import Text
 
 from moiety.report import statements
-from moiety.report.content import PartyReport, parts
+from moiety.report.content import PartyReport
+from moiety.report.cost import parts
 from moiety.report.stored import to_json
 from moiety.report.text import (
     count,
     decimal,
+    figure,
     moment,
+    percent,
     plain,
     power,
     seconds,
@@ -27,8 +30,8 @@ _STYLES = {"good": "bold green", "poor": "bold yellow", "plain": "bold"}
 
 def summary(report: PartyReport) -> RenderableType:
     """The page's content in short. Names and purposes are shown as text, never as markup."""
-    parts = [_header(report), _result(report), _columns(report), _steps(report), _latency(report)]
-    parts += [_learned(report), _trust(report), _oracle(report)]
+    parts = [_header(report), _result(report), _numbers(report), _columns(report)]
+    parts += [_steps(report), _latency(report), _learned(report), _trust(report), _oracle(report)]
     return Group(*(Group(part, "") for part in parts if part is not None))
 
 
@@ -68,6 +71,17 @@ def _columns(report: PartyReport) -> RenderableType | None:
     table = _table("Own column", "Bins", "Rows", "IV")
     for each in report.columns:
         _row(table, each.name, count(len(each.bins)), count(each.rows), decimal(each.iv))
+    return table
+
+
+def _numbers(report: PartyReport) -> RenderableType | None:
+    if not report.numbers:
+        return None
+    table = _table("Own column", "Rows", "Missing", "Mean", "Deviation", "Cut")
+    for each in report.numbers:
+        counts, size = (count(each.rows), count(each.missing)), max(each.rows, 1)
+        moments = (figure(each.mean), figure(each.deviation))
+        _row(table, each.name, *counts, *moments, percent(each.cut / size))
     return table
 
 

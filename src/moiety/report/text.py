@@ -23,6 +23,14 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}f}".replace("-", _MINUS)
 
 
+def figure(value: float | None) -> str:
+    """Of any size, to four digits: 51283.4 → 51,280; 0.00123 → 0.00123."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    return decimal(round(value, 3 - exponent), min(max(3 - exponent, 0), 12))
+
+
 def signed(value: float | None, digits: int = 3) -> str:
     """0.2266 → +0.227."""
     if value is None or not math.isfinite(value):

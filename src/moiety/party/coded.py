@@ -1,0 +1,136 @@
+"""A party's columns as the job's model takes them: cut into bins, or turned into numbers.
+
+How each column is coded stays with its owner; it is kept with the model, so that applicants are
+read as training rows were.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety.agreement.manifest import Job
+from moiety.agreement.model import Model
+from moiety.data.bins import Bins
+from moiety.data.convert import Numbers
+from moiety.data.scales import Levels, Scale
+from moiety.data.schema import ColumnSpec
+from moiety.data.table import Table
+from moiety.errors import DataError
+
+Coding = Bins | Scale | Levels
+Codings = Mapping[str, Coding]
+_KINDS: dict[str, type[Bins] | type[Scale] | type[Levels]] = {
+    "bins": Bins,
+    "scale": Scale,
+    "levels": Levels,
+}
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A party's columns: how each is coded (private), and what became of each row."""
+
+    codings: Codings
+    codes: dict[str, npt.NDArray[Any]] = field(repr=False)
+    """The bin of each row; or (rows × count) its numbers."""
+    label: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Coded({len(self.codings)} columns)"
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.codes.values())))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many bins, or numbers, each column becomes, in the job's order: public."""
+        return tuple(coding.count for coding in self.codings.values())
+
+    @property
+    def missing(self) -> tuple[bool, ...]:
+        """Whether the last of them means a missing value: public."""
+        return tuple(coding.missing for coding in self.codings.values())
+
+    def table(self) -> npt.NDArray[np.float64]:
+        """All columns side by side, as estimators take them."""
+        return np.column_stack(list(self.codes.values())).astype(np.float64)
+
+    def recode(self, table: Table) -> "Coded":
+        """Another table's rows, coded alike.
+
+        Raises:
+            DataError: a value is missing where none may be, or levels are declared otherwise.
+        """
+        return recoded(self.codings, table)
+
+
+def coded(job: Job, table: Table) -> Coded:
+    """A party's columns of the job: as owners of rows agreed, or as its own rows suggest.
+
+    Raises:
+        DataError: a column cannot be coded so.
+    """
+    choose = _agreed if job.model.horizontal else _own
+    specs = table.schema.columns
+    codings = {name: choose(job.model, table[name], specs[name]) for name in table.names}
+    return recoded(codings, table)
+
+
+def recoded(codings: Codings, table: Table) -> Coded:
+    """A table's rows by these codings; see `Coded.recode`."""
+    specs = table.schema.select(codings).columns
+    for name, coding in codings.items():
+        _check_levels(coding, specs[name])
+    codes = {name: coding.codes(table[name]) for name, coding in codings.items()}
+    return Coded(codings, codes, table.label)
+
+
+def written(codings: Codings) -> str:
+    """The codings as JSON; `read` is its inverse."""
+    names = {kind: name for name, kind in _KINDS.items()}
+    plain = {n: {"kind": names[type(one)], **one.to_dict()} for n, one in codings.items()}
+    return json.dumps(plain)
+
+
+def read(text: str) -> dict[str, Coding]:
+    """The codings that `written` wrote.
+
+    Raises:
+        DataError: it did not.
+    """
+    try:
+        plain = {name: dict(one) for name, one in json.loads(text).items()}
+        return {name: _KINDS[one.pop("kind")].from_dict(one) for name, one in plain.items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError("these are not codings of columns", hint="train again") from error
+
+
+def _own(model: Model, column: Numbers, spec: ColumnSpec) -> Coding:
+    """By unsupervised quantiles; or by mean and deviation, and categories by declared levels."""
+    if not model.numeric:
+        return Bins.fit(column, model.bins, spec)
+    return Levels.of(spec) if spec.kind == "category" else Scale.fit(column, spec)
+
+
+def _agreed(model: Model, column: Numbers, spec: ColumnSpec) -> Coding:
+    if spec.name in model.scales:
+        centre, unit = model.scales[spec.name]
+        return Scale.agreed(centre, unit, spec)
+    edges = model.edges[spec.name]
+    return Levels.agreed(edges, spec) if model.numeric else Bins.agreed(edges, spec)
+
+
+def _check_levels(coding: Coding, spec: ColumnSpec) -> None:
+    """The same text must be the same level in every table."""
+    bins = coding.bins if isinstance(coding, Levels) else coding
+    if isinstance(bins, Bins) and bins.levels and bins.levels != spec.levels:
+        raise DataError(
+            f"{spec.name} has other levels here than in the rows that the model was trained on",
+            hint="declare the same levels, in the same order, in the schemas of both tables",
+        )

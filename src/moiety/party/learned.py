@@ -1,0 +1,63 @@
+"""Who learned what in a job, as one party can tell: a list for its report."""
+
+from collections.abc import Iterator
+
+from moiety.agreement.manifest import Job
+from moiety.enclave.handover import ModelShare
+from moiety.party.facts import Facts
+from moiety.report.content import Learned
+
+_BINS = "the bins of every column"
+
+
+def learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
+    """One row for each party and thing; `scores` is how many the receiver has by now."""
+    job, rows = facts.job, []
+    for use, aligned in facts.aligned.items():
+        what = {"train": "clients", "score": "applicants"}[use]
+        for name in job.names:
+            other = next(each for each in job.names if each != name)
+            rows.append(
+                Learned(
+                    name,
+                    f"which of its {what} {other} has too",
+                    len(aligned.rows),
+                    "rows must be the same people in the same order",
+                )
+            )
+            sizes = {facts.party.name: aligned.peer_size}
+            size = sizes.get(name, aligned.own_size)
+            rows.append(Learned(name, f"how many {what} {other} brought", 1, f"{size:,}: public"))
+    receives = job.scores_to
+    known = scores if facts.receives else sum(timing.rows for timing in facts.timings)
+    rows.append(Learned(receives, "a score for each applicant", known, "the job's purpose"))
+    rows += _of_shapes(facts)
+    if facts.share is not None:
+        rows += _of_share(job, facts.share)
+    return tuple(rows)
+
+
+def _of_shapes(facts: Facts) -> Iterator[Learned]:
+    """What parties told each other before they computed on shares."""
+    for shape in facts.shapes:
+        for name in facts.job.names:
+            if name != shape.party:
+                what = f"how many rows {shape.party} brought to train on"
+                yield Learned(name, what, 1, f"{shape.rows:,}: public")
+
+
+def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
+    """What each party learned of the model, and the enclave of its training."""
+    columns = sum(len(counts) for counts in share.shape.counts)
+    becomes = "how many numbers each column becomes" if job.model.numeric else _BINS
+    for name in job.computing:
+        yield Learned(name, becomes, columns, "the model's public shape")
+        weights = sum(words.size for words in share.arrays.values())
+        what = "one share of the model: uniformly random alone"
+        yield Learned(name, what, weights, "to predict")
+        if job.model.by_mpc and job.model.kind == "scorecard":
+            why = "a scorecard beyond that is refused"
+            yield Learned(name, "that no logit can exceed 16", 1, why)
+    if not job.model.by_mpc:
+        what = "bin codes and labels of common clients"
+        yield Learned("enclave", what, share.rows, "to train")
