@@ -1,13 +1,14 @@
 """Time and memory against size: multiply and x < 0 of 10⁴ … 10⁷ elements, each in new processes.
 
-Memory is the most that a party's process held over what it held before it had its operands, as the
-system counts it; the operands are 8 bytes an element each. Two parties and a dealer over plain TCP.
+Memory is the most that a party's process held, as the system counts it, less what its program takes
+at rest: its operands, of 8 bytes an element each, are part of it. Two parties and a dealer over
+plain TCP.
 """
 
-import ctypes
 import json
 import statistics
 import sys
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -39,18 +40,45 @@ def held(field):
     return 1024 * int(line.split()[1])
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Both parties' shares of an operand."""
+
+    shares: tuple
+
+    @property
+    def shape(self):
+        return self.shares[0].shape
+
+
+def shared(work):
+    """The work with shares for operands, so that a party's process need not make them."""
+    compiled, pairs = own.compiled(work), {}
+    for name, data in work.plain().items():
+        words = own.encoded(compiled, name, data)
+        mask = np.random.default_rng(8).integers(0, 1 << 64, words.shape, np.uint64)
+        pairs[name] = Pair((mask, words - mask))
+    return replace(work, arguments=lambda rng: pairs)
+
+
+class Party(own.Party):
+    """A party whose shares are there already."""
+
+    def _share(self, name, data):
+        return data.shares[self.me]
+
+
 def party(me, work, lines, pipe):
     """Runs the work when told to; tells its times, and at last how much memory it took."""
-    before = held("VmRSS")
-    mine = own.Party(me, work, lines, False)
-    ctypes.CDLL(None).malloc_trim(0)
+    mine = Party(me, work, lines, False)
+    at_rest = held("VmRSS") - sum(words.nbytes for words in mine.held.values())
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     pipe.send(None)
     while pipe.recv() is not None:
         _, times = mine.run(False)
         pipe.send((times, 0, 0, 0))
     mine.source.finish()
-    pipe.send(held("VmHWM") - before)
+    pipe.send(held("VmHWM") - at_rest)
 
 
 def measure():
@@ -60,7 +88,7 @@ def measure():
 
 def row(work, operands):
     """Seconds, and the memory of the party that took more."""
-    context = get_context("spawn")
+    context, work = get_context("spawn"), shared(work)
     between, first, second = own.connected(), own.connected(), own.connected()
     pipes = [context.Pipe() for _ in range(2)]
     ends, context = [near for near, _ in pipes], get_context("fork")

@@ -231,11 +231,11 @@ def test_the_pieces_of_a_message_are_the_message(count, bits):
         if count > 100 * size:
             continue
         places = range(0, count, size)
-        pieces = (_core.mask_span(x, part, 1, bits, first, size) for first in places)
+        pieces = (_core.mask_span(x, part, 1, bits, first, size, True) for first in places)
         assert b"".join(pieces) == whole
-    assert _core.mask_span(x, part, 1, bits, count + 8 - count % 8, 8) == b""
+    assert _core.mask_span(x, part, 1, bits, count + 8 - count % 8, 8, True) == b""
     with pytest.raises(ValueError, match="groups of eight"):
-        _core.mask_span(x, part, 1, bits, 3, 8)
+        _core.mask_span(x, part, 1, bits, 3, 8, True)
 
 
 @pytest.mark.parametrize("bits", [64, 45, 7])

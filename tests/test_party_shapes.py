@@ -7,7 +7,7 @@ import pytest
 
 from moiety.errors import MoietyError, PeerMisbehaved
 from moiety.message import encode
-from moiety.party.seal import Binned
+from moiety.party.coded import Coded
 from moiety.party.shapes import exchange_shapes
 from moiety.party.training import Shape
 from moiety.wire.frame import Kind
@@ -90,7 +90,7 @@ def test_nobody_is_named_twice_and_no_more_than_allowed(applicants):
     assert isinstance(found, MoietyError) and "payco" in str(found)
 
 
-def test_binned_columns_do_not_show_in_a_repr():
+def test_coded_columns_do_not_show_in_a_repr():
     own = columns()["lender"]
-    shown = repr(Binned({}, own.codes, np.ones(60, np.uint8)))
-    assert shown == "Binned(0 columns)"
+    shown = repr(Coded({}, own.codes, np.ones(60, np.uint8)))
+    assert shown == "Coded(0 columns)"

@@ -125,9 +125,9 @@ def test_a_dealer_that_repeats_itself_makes_no_party_repeat_a_mask():
         service.serve()
 
     def spying(runner):
-        sent, exchange = [], runner.session.channel.exchange
-        runner.session.channel.exchange = lambda data, size: (
-            sent.append(bytes(data)) or exchange(data, size)
+        sent, tick = [], runner.session.channel.tick
+        runner.session.channel.tick = lambda data, size: (
+            sent.append(bytes(data)) or tick(data, size)
         )
         runner.call(start, **held(me(runner), x=X, y=Y))
         return sent

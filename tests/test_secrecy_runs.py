@@ -199,10 +199,8 @@ def opening(value, about=b"job"):
     shares = twin.split(PRODUCT, dict.fromkeys(PRODUCT.inputs, np.full((128,), value, np.uint64)))
 
     def side(session):
-        said, exchange = [], session.channel.exchange
-        session.channel.exchange = lambda data, size: (
-            said.append(bytes(data)) or exchange(data, size)
-        )
+        said, tick = [], session.channel.tick
+        session.channel.tick = lambda data, size: said.append(bytes(data)) or tick(data, size)
         session.run(PRODUCT, shares[session.party], lots[session.party], receivers=(), about=about)
         return said
 

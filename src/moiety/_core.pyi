@@ -220,7 +220,7 @@ def deal_wraps(first: Dealt, second: Dealt, count: int, shift: int) -> bytes:
     """The corrections of a part for `truncate_words`."""
 
 def look_up(
-    own: bytes,
+    own: bytes | npt.NDArray[np.uint64],
     theirs: bytes,
     dealt: Dealt,
     field: int,
@@ -258,14 +258,13 @@ def mask_level(state: npt.NDArray[np.uint64], dealt: Dealt, count: int, all: boo
 
 def merge_level(
     state: npt.NDArray[np.uint64],
-    own: bytes,
     theirs: bytes,
     dealt: Dealt,
     count: int,
     first: bool,
     all: bool = False,
 ) -> _Rows:
-    """The state after that level."""
+    """The state after that level; what `mask_level` made is made again."""
 
 def deal_digits(first: Dealt, second: Dealt, shape: tuple[int, int, int]) -> bytes:
     """The corrections of the words whose one set bit is a digit of r, field 0, one field a digit.
@@ -408,9 +407,15 @@ def mask_reals(
     """The message of the words of `encode_words` less a field: they are never all in memory."""
 
 def mask_span(
-    x: npt.NDArray[np.uint64], dealt: Dealt, field: int, bits: int, first: int, count: int
+    x: npt.NDArray[np.uint64],
+    dealt: Dealt,
+    field: int,
+    bits: int,
+    first: int,
+    count: int,
+    subtract: bool,
 ) -> bytes:
-    """A piece of the message of words less a field: those from number `first` on, a multiple of 8.
+    """A piece of the message of words plus or minus a field: from number `first` on, by eights.
 
     There are `count` of them, or as many as are left.
     """

@@ -5,7 +5,7 @@
 use crate::columns::{self, Field, columns_len};
 use crate::dealt::{CHUNK, Dealt, Share};
 use crate::planes::{Digit, Kernels, LANES, WIDEST, rows_of};
-use crate::products::{Both, Buffers, both, same};
+use crate::products::{Both, Buffers, Own, opened, same};
 use crate::{Error, Features, parallel, simd};
 
 /// Elements whose rows are made together: rows of 2 KB.
@@ -83,7 +83,7 @@ impl Comparison {
 /// # Errors
 /// [`Error::Bits`] for a digit wider than [`WIDEST`]; [`Error::Length`] if a size does not fit.
 pub fn look_up<B: AsRef<[u8]> + Sync>(
-    messages: (&[u8], &[u8], u64),
+    messages: (Own<'_>, &[u8], u64),
     (dealt, field): (&Dealt<B>, usize),
     (shape, first): (Comparison, bool),
     out: &mut [u64],
@@ -92,7 +92,7 @@ pub fn look_up<B: AsRef<[u8]> + Sync>(
     shape.check()?;
     let (own, peer, shift) = messages;
     let found = Found {
-        opened: both(own, peer, (shape.count, shape.ring), features)?,
+        opened: opened(own, peer, (shape.count, shape.ring), features)?,
         shift,
         tables: shape.tables(dealt, field)?,
         shape,

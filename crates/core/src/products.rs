@@ -60,20 +60,19 @@ pub fn mask_words(
     Ok(())
 }
 
-/// Writes words less masks, those from number `first` on, to `out`: a piece of a message.
+/// Writes words masked, those from number `first` on, to `out`: a piece of a message.
 ///
 /// # Errors
 /// [`Error::Length`] unless `out` has the bytes of so many words, and those before fill bytes.
 pub fn mask_span(
     words: &[u64],
     (mask, first): (Share<'_>, usize),
-    bits: u32,
+    masking: Masking,
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    same("piece", packed_len(words.len(), bits)?, out.len())?;
+    same("piece", packed_len(words.len(), masking.bits)?, out.len())?;
     same("words before a piece, past groups of eight", 0, first % 8)?;
-    let masking = Masking { subtract: true, offset: 0, bits };
     mask_run(words, (mask, first), masking, out, features);
     Ok(())
 }
@@ -184,18 +183,43 @@ pub fn opened_words(
     Ok(())
 }
 
-/// Two messages whose sum is an opened array.
+/// What a party sent of an opened array.
 #[derive(Clone, Copy)]
-pub(crate) struct Both<'a>([Share<'a>; 2]);
+pub enum Own<'a> {
+    /// Its message.
+    Message(&'a [u8]),
+    /// The words and the masks whose sums were its message.
+    Made(&'a [u64], Share<'a>),
+}
+
+/// Two messages whose sum is an opened array; the second may be made of words and masks.
+#[derive(Clone, Copy)]
+pub(crate) struct Both<'a>([Share<'a>; 2], Option<&'a [u64]>);
 
 pub(crate) fn both<'a>(
     own: &'a [u8],
+    peer: &'a [u8],
+    shape: (usize, u32),
+    features: Features,
+) -> Result<Both<'a>, Error> {
+    opened(Own::Message(own), peer, shape, features)
+}
+
+pub(crate) fn opened<'a>(
+    own: Own<'a>,
     peer: &'a [u8],
     (count, bits): (usize, u32),
     features: Features,
 ) -> Result<Both<'a>, Error> {
     let message = |data| Share::message(data, count, bits, features);
-    Ok(Both([message(own)?, message(peer)?]))
+    let peer = message(peer)?;
+    match own {
+        Own::Message(own) => Ok(Both([peer, message(own)?], None)),
+        Own::Made(words, masks) => {
+            same("words", count, words.len())?;
+            Ok(Both([peer, masks], Some(words)))
+        }
+    }
 }
 
 /// Buffers that a kernel keeps from chunk to chunk.
@@ -206,33 +230,38 @@ pub(crate) struct Buffers {
 }
 
 impl Both<'_> {
-    /// Writes the sums from number `first` on to `out`.
+    /// Writes the sums from number `first` on, unreduced, to `out`.
     pub(crate) fn words(self, first: usize, out: &mut [u64], buffers: &mut Buffers) {
-        let Self([own, peer]) = self;
-        if let (Some(own), Some(peer)) = (own.lying(first), peer.lying(first)) {
-            let both = own.iter().zip(peer);
-            for (sum, (own, peer)) in out.iter_mut().zip(both) {
-                *sum = u64::from_le_bytes(*own).wrapping_add(u64::from_le_bytes(*peer));
-            }
+        let Self([peer, own], words) = self;
+        own.words(first, out, &mut buffers.scratch);
+        if let Some(words) = words {
+            add(out, words[first..].iter().copied());
+        }
+        if let Some(peer) = peer.lying(first) {
+            add(out, peer.iter().map(|word| u64::from_le_bytes(*word)));
             return;
         }
         buffers.other.resize(out.len(), 0);
-        own.words(first, out, &mut buffers.scratch);
         peer.words(first, &mut buffers.other, &mut buffers.scratch);
-        for (sum, word) in out.iter_mut().zip(&buffers.other) {
-            *sum = sum.wrapping_add(*word);
-        }
+        add(out, buffers.other.iter().copied());
     }
 
     /// Writes the exclusive or of `count` bits from number `first` on to `out`.
     pub(crate) fn bits(self, first: usize, count: usize, out: &mut [u64], buffers: &mut Buffers) {
-        let Self([own, peer]) = self;
+        let Self([own, peer], _) = self;
         buffers.other.resize(out.len(), 0);
         own.bits(first, count, out, &mut buffers.scratch);
         peer.bits(first, count, &mut buffers.other, &mut buffers.scratch);
         for (sum, word) in out.iter_mut().zip(&buffers.other) {
             *sum ^= word;
         }
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [u64], words: impl Iterator<Item = u64>) {
+    for (sum, word) in sums.iter_mut().zip(words) {
+        *sum = sum.wrapping_add(word);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Gates on bits that are shared by exclusive or, and the trees that merge what digits tell.
 
+#![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
+
 use crate::columns::{self, Field, columns_len};
 use crate::compare::{WIDE, WORTH_A_THREAD};
 use crate::dealt::{Dealt, Scratch, Share};
 use crate::gates::close;
-use crate::products::{Both, Buffers, both, same};
+use crate::products::same;
 use crate::{Error, Features, parallel, simd};
 
 /// What a tree merges.
@@ -165,7 +167,7 @@ pub fn merged_rows(state: (Tree, usize)) -> Result<usize, Error> {
 /// [`Error::Length`] or [`Error::TrailingBits`] if a size does not fit.
 pub fn merge_level<B: AsRef<[u8]> + Sync>(
     (state, tree, rows): (&[u64], Tree, usize),
-    (own, peer): (&[u8], &[u8]),
+    peer: &[u8],
     dealt: &Dealt<B>,
     (count, first): (usize, bool),
     out: &mut [u64],
@@ -177,9 +179,10 @@ pub fn merge_level<B: AsRef<[u8]> + Sync>(
     same("rows", rows * width, state.len())?;
     same("rows", merged.len() * width, out.len())?;
     let (masks, products) = level.shares(dealt, count)?;
-    let opened = both(own, peer, (level.field().rows * count, 1), features)?;
+    let opened = level.opened();
+    let peer = Share::message(peer, opened.len() * count, 1, features)?;
     let first = if first { u64::MAX } else { 0 };
-    let gates = Gates { state, width, opened, masks, products, count, first, features };
+    let gates = Gates { state, width, opened, peer, masks, products, count, first, features };
     let span = parallel::share(width, WIDE / 64, features.threads(count, WORTH_A_THREAD));
     parallel::each(parallel::columns(out, width, span).enumerate(), |(part, mut lines)| {
         let mut chunk = Chunk::new(span.min(WIDE / 64));
@@ -198,7 +201,8 @@ pub fn merge_level<B: AsRef<[u8]> + Sync>(
 struct Gates<'a> {
     state: &'a [u64],
     width: usize,
-    opened: Both<'a>,
+    opened: Vec<(usize, usize)>,
+    peer: Share<'a>,
     masks: [Share<'a>; 3],
     products: [Share<'a>; 2],
     count: usize,
@@ -208,13 +212,21 @@ struct Gates<'a> {
 
 /// Buffers for a chunk of rows.
 struct Chunk {
-    buffers: Buffers,
+    scratch: Scratch,
     lines: [Vec<u64>; 4],
 }
 
 impl Chunk {
     fn new(width: usize) -> Self {
-        Self { buffers: Buffers::default(), lines: [0; 4].map(|_| vec![0; width]) }
+        Self { scratch: Scratch::default(), lines: [0; 4].map(|_| vec![0; width]) }
+    }
+}
+
+/// Turns what the peer sent of a row into the opened row: with this party's share and its mask.
+#[inline(always)]
+fn join(sent: &mut [u64], mask: &[u64], share: &[u64]) {
+    for (word, (mask, share)) in sent.iter_mut().zip(mask.iter().zip(share)) {
+        *word ^= mask ^ share;
     }
 }
 
@@ -235,6 +247,8 @@ impl Gates<'_> {
     }
 
     /// Writes x · y = c ^ d·b ^ (a ^ d)·e, for row `pair` of x and row `other` of y as opened.
+    ///
+    /// What this party sent is made again.
     fn product(
         &self,
         chunk: &mut Chunk,
@@ -242,15 +256,20 @@ impl Gates<'_> {
         at: usize,
         found: &mut [u64],
     ) {
-        let length = (64 * found.len()).min(self.count - 64 * at);
-        let (row, other) = (pair * self.count + 64 * at, other * self.count + 64 * at);
-        let [x, y, left, right] = chunk.lines.each_mut().map(|line| &mut line[..found.len()]);
-        let buffers = &mut chunk.buffers;
-        self.opened.bits(row, length, x, buffers);
-        self.opened.bits(other, length, y, buffers);
-        self.masks[0].bits(row, length, left, &mut buffers.scratch);
-        self.masks[1 + which].bits(row, length, right, &mut buffers.scratch);
-        self.products[which].bits(row, length, found, &mut buffers.scratch);
-        simd::widest(self.features, || close([x, y, left, right], self.first, found));
+        let (words, length) = (found.len(), (64 * found.len()).min(self.count - 64 * at));
+        let place = |row: usize| row * self.count + 64 * at;
+        let shared = |row: usize| &self.state[self.opened[row].0 * self.width + at..][..words];
+        let [x, y, left, right] = chunk.lines.each_mut().map(|line| &mut line[..words]);
+        let scratch = &mut chunk.scratch;
+        self.masks[0].bits(place(pair), length, left, scratch);
+        self.masks[1 + which].bits(place(pair), length, right, scratch);
+        self.products[which].bits(place(pair), length, found, scratch);
+        self.peer.bits(place(pair), length, x, scratch);
+        self.peer.bits(place(other), length, y, scratch);
+        simd::widest(self.features, || {
+            join(x, left, shared(pair));
+            join(y, right, shared(other));
+            close([x, y, left, right], self.first, found);
+        });
     }
 }

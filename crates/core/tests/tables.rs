@@ -122,8 +122,7 @@ fn equality_agrees_on_every_path() {
             let mut sent_level = vec![0; tree::level_len(rows, count).expect("a fit")];
             let now = (&state[..], Tree::All, 6);
             tree::mask_level(now, gate, count, &mut sent_level, features).expect("a fit");
-            let messages = (&gates[..], &sent_level[..]);
-            tree::merge_level(now, messages, gate, (count, true), &mut merged, features)
+            tree::merge_level(now, &gates, gate, (count, true), &mut merged, features)
                 .expect("a fit");
             // Bits after the last of a row are whatever they are.
             let last = if count % 64 == 0 { u64::MAX } else { (1 << (count % 64)) - 1 };

@@ -9,7 +9,7 @@ use moiety_core::dpf::{Keys, Masked, points, signs};
 use moiety_core::gates::{mask_bits, spread};
 use moiety_core::keys::StreamKey;
 use moiety_core::point_keys::{deal_keys, keys_len};
-use moiety_core::products::{Masking, mask_words, multiply};
+use moiety_core::products::{Masking, Own, mask_words, multiply};
 use moiety_core::truncation::{Wrap, mask_tops, truncate, unmask};
 
 #[test]
@@ -27,10 +27,19 @@ fn comparisons_agree_on_every_path() {
         *message.last_mut().expect("not empty") &= 1;
         agree(|features| {
             let dealt = drawn(1, &fields, features);
-            let mut state = vec![0; shape.rows() * count.div_ceil(64)];
-            let both = (&message[..], &message[..], 77);
-            look_up(both, (&dealt, 2), (shape, true), &mut state, features).expect("a fit");
-            bytes(&state)
+            let mut states = [(); 2].map(|()| vec![0; shape.rows() * count.div_ceil(64)]);
+            let (given, mut sent) = (words(7, count), vec![0; bytes_due]);
+            let masks = dealt.share(0, count, ring).expect("a fit");
+            let masking = Masking { subtract: false, offset: 0, bits: ring };
+            mask_words(&[&given], &[masks], masking, &mut sent, features).expect("a fit");
+            let ways = [Own::Message(&sent), Own::Made(&given, masks)];
+            for (own, state) in ways.into_iter().zip(&mut states) {
+                let both = (own, &message[..], 77);
+                look_up(both, (&dealt, 2), (shape, true), state, features).expect("a fit");
+            }
+            let [told, made] = states;
+            assert!(told == made);
+            bytes(&told)
         });
         agree(|features| {
             let parties = (&drawn(1, &fields, features), &drawn(2, &fields[..1], features));

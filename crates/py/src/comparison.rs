@@ -2,6 +2,7 @@
 
 use moiety_core::compare::{self, Comparison};
 use moiety_core::gates::{self, Factors};
+use moiety_core::products::Own;
 use moiety_core::tree::{self, Tree};
 use moiety_core::waves;
 use numpy::{PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
@@ -83,12 +84,31 @@ pub(crate) fn deal_bit_products<'py>(
     })
 }
 
+/// What a party sent: its message, or the words that it masked by field 0.
+#[derive(FromPyObject)]
+pub(crate) enum Sent<'py> {
+    Message(PyBackedBytes),
+    Words(PyReadonlyArray1<'py, u64>),
+}
+
+impl Sent<'_> {
+    fn of<'a>(&'a self, dealt: &'a Dealt, bits: u32) -> PyResult<Own<'a>> {
+        match self {
+            Self::Message(data) => Ok(Own::Message(data)),
+            Self::Words(words) => {
+                let masks = dealt.0.share(0, words.len(), bits).map_err(refuse)?;
+                Ok(Own::Made(plain(words, "own")?, masks))
+            }
+        }
+    }
+}
+
 #[pyfunction]
 #[pyo3(signature = (own, theirs, dealt, field, shape, first, shift=0))]
 #[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn look_up<'py>(
     py: Python<'py>,
-    own: PyBackedBytes,
+    own: Sent<'py>,
     theirs: PyBackedBytes,
     dealt: &Dealt,
     field: usize,
@@ -97,8 +117,9 @@ pub(crate) fn look_up<'py>(
     shift: u64,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let shape = comparison(shape);
+    let own = own.of(dealt, shape.ring)?;
     rows(py, [shape.rows(), shape.count.div_ceil(64)], |out| {
-        let messages = (&own[..], &theirs[..], shift);
+        let messages = (own, &theirs[..], shift);
         compare::look_up(messages, (&dealt.0, field), (shape, first), out, *FEATURES)
     })
 }
@@ -151,12 +172,10 @@ pub(crate) fn mask_level<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (state, own, theirs, dealt, count, first, all=false))]
-#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
+#[pyo3(signature = (state, theirs, dealt, count, first, all=false))]
 pub(crate) fn merge_level<'py>(
     py: Python<'py>,
     state: PyReadonlyArray2<'py, u64>,
-    own: PyBackedBytes,
     theirs: PyBackedBytes,
     dealt: &Dealt,
     count: usize,
@@ -167,7 +186,7 @@ pub(crate) fn merge_level<'py>(
     let shape = [tree::merged_rows((tree, number)).map_err(refuse)?, count.div_ceil(64)];
     let state = (plain(&state, "state")?, tree, number);
     rows(py, shape, |out| {
-        tree::merge_level(state, (&own, &theirs), &dealt.0, (count, first), out, *FEATURES)
+        tree::merge_level(state, &theirs, &dealt.0, (count, first), out, *FEATURES)
     })
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn mask_words<'py>(
 }
 
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn mask_span<'py>(
     py: Python<'py>,
     x: PyReadonlyArray1<'py, u64>,
@@ -50,13 +51,15 @@ pub(crate) fn mask_span<'py>(
     bits: u32,
     first: usize,
     count: usize,
+    subtract: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let x = plain(&x, "x")?;
     let mask = dealt.0.share(field, x.len(), bits).map_err(refuse)?;
     let last = first.saturating_add(count).min(x.len());
     let words = x.get(first..last).unwrap_or_default();
+    let masking = Masking { subtract, offset: 0, bits };
     message(py, packed_len(words.len(), bits).map_err(refuse)?, |out| {
-        products::mask_span(words, (mask, first), bits, out, *FEATURES)
+        products::mask_span(words, (mask, first), masking, out, *FEATURES)
     })
 }
 

@@ -46,6 +46,12 @@ def _width(x: Type, y: Type) -> int:
     return signed_bits(x.lo - y.hi, x.hi - y.lo)
 
 
+def _difference(x: Operand, y: Operand) -> Array:
+    """Shares of x - y; x itself if y is known to be 0: there may be many of them."""
+    alike = x.type.shape == y.type.shape or not y.type.shape
+    return x.words if alike and y.type.lo == y.type.hi == 0 else x.words - y.words
+
+
 def _digit_tables(digit: int) -> None:
     """Declares comparison by tables of so many bits: wider ones deal more and open less."""
 
@@ -66,7 +72,7 @@ def _digit_tables(digit: int) -> None:
         source="one-time truth tables (Ishai et al., TCC 2013), one for each digit of the mask",
     )
     def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
-        difference, width = x.words - y.words, _width(x.type, y.type)
+        difference, width = _difference(x, y), _width(x.type, y.type)
         sign = yield from comparison.negative(ctx, difference.reshape(-1), width, digit)
         return sign.reshape(difference.shape)
 
@@ -91,7 +97,7 @@ def _wide(x: Type, y: Type) -> bool:
     source="Storrier et al. (Grotto, CCS 2023), Gupta et al. (SIGMA, PETS 2024), §4",
 )
 def _(ctx: Context, x: Operand, y: Operand) -> Protocol[Array]:
-    difference = x.words - y.words
+    difference = _difference(x, y)
     sign = yield from dpf.negative(ctx, difference.reshape(-1), _width(x.type, y.type))
     return sign.reshape(difference.shape)
 

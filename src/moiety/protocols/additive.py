@@ -4,7 +4,7 @@ Semi-honest, two parties and a dealer. What a party receives in an opening is ma
 it does not know, so it is uniform whatever the inputs and however they were shared.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from moiety import _core
 from moiety._core import Dealt
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field
-from moiety.ring import matmul, pack_words, received, unpack_words
+from moiety.ring import Pieces, matmul, pack_words, received, unpack_words
+
+PIECE = 1 << 16
+"""Words of a message that are made at once."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,16 @@ def open_words(ctx: Context, *shares: Array, ring: int = 64) -> Protocol[list[Ar
 def masked(x: Array) -> Array:
     """The words as a kernel masks them: flat and contiguous."""
     return np.ascontiguousarray(x).reshape(-1)
+
+
+def pieces(x: Array, part: Dealt, ring: int, *, subtract: bool = False) -> Pieces:
+    """The message of flat x plus or minus the masks in field 0, made while it is sent."""
+
+    def make() -> Iterator[bytes]:
+        for first in range(0, x.size, PIECE):
+            yield _core.mask_span(x, part, 0, ring, first, PIECE, subtract)
+
+    return Pieces(-(-x.size * ring // 8), make)
 
 
 def multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:

@@ -20,7 +20,7 @@ Message: TypeAlias = bytes | Pieces
 class Tick:
     """One round as one party sees it; a peer that is absent gets or sends nothing."""
 
-    send: Mapping[int, Message] = field(default_factory=dict)
+    send: dict[int, Message] = field(default_factory=dict)
     expect: Mapping[int, int] = field(default_factory=dict)
 
     def check(self, received: Mapping[int, bytes]) -> None:
@@ -35,7 +35,8 @@ class Tick:
         return f"Tick(send={sent} bytes, expect={dict(self.expect)} bytes)"
 
 
-Received = Mapping[int, bytes]
+Received = dict[int, bytes]
+"""A message by its sender; a protocol may take it out, so that it is not kept any longer."""
 T = TypeVar("T")
 Protocol: TypeAlias = Generator[Tick, Received, T]
 
@@ -52,15 +53,15 @@ class Context:
         self.party, self.supply = party, supply
         self.first, self.peers = party == 0, (1 - party,)
 
-    def to_all(self, message: bytes) -> Tick:
+    def to_all(self, message: Message) -> Tick:
         """The tick in which every party sends every other a message of the same size."""
         return Tick(dict.fromkeys(self.peers, message), dict.fromkeys(self.peers, len(message)))
 
-    def swap(self, message: bytes) -> "Protocol[bytes]":
+    def swap(self, message: Message) -> "Protocol[bytes]":
         """What the one peer sends while it is sent as much: one round of two parties."""
         (peer,) = self.peers
         received = yield self.to_all(message)
-        return received[peer]
+        return received.pop(peer)
 
 
 def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:

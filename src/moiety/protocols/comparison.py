@@ -18,7 +18,7 @@ import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
-from moiety.protocols.additive import masked
+from moiety.protocols.additive import masked, pieces
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitTriples
 from moiety.protocols.correlations import Array, Correlation, Field, bit_field
@@ -107,6 +107,15 @@ class Opened:
     ring: int
 
 
+@dataclass(frozen=True, repr=False)
+class Remade:
+    """As `Opened`, but for its own message a party has the words that the dealt field 0 masked."""
+
+    own: Array
+    theirs: bytes
+    ring: int
+
+
 def below(
     ctx: Context, c: Opened, part: Dealt, field: int, shape: tuple[int, int, int]
 ) -> Protocol[Array]:
@@ -114,29 +123,36 @@ def below(
 
     The tables of r are the fields of `part` from number `field` on. No low bits: 0.
     """
-    state = yield from _compared(ctx, c, part, field, shape)
+    state = yield from _compared(ctx, _looked_up(ctx, c, part, field, shape), shape)
     row = state[0] if len(state) > 1 else np.zeros_like(state[0])
     return _core.spread_bits(row, shape[0])
 
 
-def _compared(
+def _looked_up(
     ctx: Context,
-    c: Opened,
+    c: Opened | Remade,
     part: Dealt,
     field: int,
     shape: tuple[int, int, int],
     shift: int = 0,
-) -> Protocol[Array]:
-    """Rows of bits: shares of [c - shift < r], unless there are no low bits; last its top bits."""
+) -> Array:
+    """Rows of bits: what the tables of r say of each digit of c - shift; last its top bits."""
     count, bits, digit = shape
     look_up = partial(_core.look_up, shift=shift % (1 << 64))
-    state = received(look_up, c.own, c.theirs, part, field, (count, c.ring, bits, digit), ctx.first)
+    return received(look_up, c.own, c.theirs, part, field, (count, c.ring, bits, digit), ctx.first)
+
+
+def _compared(ctx: Context, state: Array, shape: tuple[int, int, int]) -> Protocol[Array]:
+    """Rows of bits: shares of [c - shift < r], unless there are no low bits; last its top bits."""
+    count, bits, digit = shape
     for triples in tree_triples(count, bits, digit):
-        level = ctx.supply.packed(triples)
-        own = _core.mask_level(state, level, count)
-        theirs = yield from ctx.swap(own)
-        state = received(_core.merge_level, state, own, theirs, level, count, ctx.first)
+        state = yield from _merged(ctx, state, ctx.supply.packed(triples), count)
     return state
+
+
+def _merged(ctx: Context, state: Array, level: Dealt, count: int) -> Protocol[Array]:
+    theirs = yield from ctx.swap(_core.mask_level(state, level, count))
+    return received(_core.merge_level, state, theirs, level, count, ctx.first)
 
 
 def sign(
@@ -147,7 +163,13 @@ def sign(
     It is that of c - shift, of r, and the borrow from the bits below.
     """
     count, digit = shape
-    *borrow, top = yield from _compared(ctx, c, part, 2, (count, c.ring - 1, digit), shift)
+    low = count, c.ring - 1, digit
+    rows = yield from _compared(ctx, _looked_up(ctx, c, part, 2, low, shift), low)
+    return _top(ctx, rows, part, count)
+
+
+def _top(ctx: Context, rows: Array, part: Dealt, count: int) -> Array:
+    *borrow, top = rows
     found = part.row(1, count)
     for row in [*borrow, top] if ctx.first else borrow:
         found = found ^ row
@@ -160,7 +182,11 @@ def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[
     c = x + r mod 2^ring is opened, so x = c - r, and its top bit is that of c, of r, and the
     borrow from the bits below: top(x) = top(c) ^ top(r) ^ [c < r on the low ring - 1 bits].
     """
-    part = ctx.supply.packed(SignMask(x.size, ring, digit))
-    own = _core.mask_words([masked(x)], part, 0, ring)
-    c = Opened(own, (yield from ctx.swap(own)), ring)
-    return (yield from sign(ctx, c, part, (x.size, digit)))
+    part, x = ctx.supply.packed(SignMask(x.size, ring, digit)), masked(x)
+    theirs = yield from ctx.swap(pieces(x, part, ring))
+    shape = x.size, ring - 1, digit
+    state = _looked_up(ctx, Remade(x, theirs, ring), part, 2, shape)
+    del theirs  # large, and not needed any more
+    compared = _compared(ctx, state, shape)
+    del state
+    return _top(ctx, (yield from compared), part, x.size)

@@ -83,10 +83,9 @@ def zero(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[Arra
     equal = received(_core.equal_digits, own, theirs, part, shape)
     for triples in tree_triples(count, ring, digit):
         level = ctx.supply.packed(triples)
-        own = _core.mask_level(equal, level, count, all=True)
-        theirs = yield from ctx.swap(own)
+        theirs = yield from ctx.swap(_core.mask_level(equal, level, count, all=True))
         merge = partial(_core.merge_level, all=True)
-        equal = received(merge, equal, own, theirs, level, count, ctx.first)
+        equal = received(merge, equal, theirs, level, count, ctx.first)
     return _core.spread_bits(equal[0], count)
 
 

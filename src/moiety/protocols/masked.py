@@ -12,21 +12,20 @@ Source: Beaver (CRYPTO 1991) with one operand's mask kept, as in Mohassel, Zhang
 2017, §4.1); semi-honest, two parties and a dealer.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from moiety import _core
 from moiety._core import Dealt
 from moiety.errors import InternalError
-from moiety.protocols.additive import masked
+from moiety.protocols.additive import masked, pieces
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, Rows
-from moiety.ring import Pieces, matmul, matmul_transposed, received, unpack_words
+from moiety.ring import matmul, matmul_transposed, received, unpack_words
 
-PIECE = 1 << 16
 """Words of a table that are masked and sent together."""
 
 
@@ -122,15 +121,10 @@ def send_masked(ctx: Context, mask: Mask, x: Array | None) -> Protocol[Array | S
     count = mask.rows * mask.columns
     size = -(-count * mask.ring // 8)
     if x is not None:
-        yield Tick({other: Pieces(size, partial(_pieces, mask, part, masked(x)))})
+        yield Tick({other: pieces(masked(x), part, mask.ring, subtract=True)})
         return x
     answer = yield Tick(expect={other: size})
     return Sent(answer[other], (mask.rows, mask.columns), mask.ring)
-
-
-def _pieces(mask: Mask, part: Dealt, x: Array) -> Iterator[bytes]:
-    for first in range(0, x.size, PIECE):
-        yield _core.mask_span(x, part, 0, mask.ring, first, PIECE)
 
 
 def times(

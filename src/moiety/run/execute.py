@@ -170,13 +170,17 @@ class Execution:
         for call in stretch.begins:
             self._begin(call)
         for _ in range(stretch.rounds):
-            running = [self._under_way(index) for index in stretch.active]
-            ticks = [one.tick for one in running]
-            received = yield joint(ticks)
-            for one, part in zip(running, parts(ticks, received), strict=True):
-                self._advance(one, part)
+            yield from self._round(stretch.active)
         for call in stretch.local:
             self._keep(call, call.body(*self._arguments(call), **call.parameters))
+
+    def _round(self, active: Sequence[int]) -> Protocol[None]:
+        """One message of all steps under way; what was received is forgotten at its end."""
+        running = [self._under_way(index) for index in active]
+        ticks = [one.tick for one in running]
+        received = yield joint(ticks)
+        for one, part in zip(running, parts(ticks, received), strict=True):
+            self._advance(one, part)
 
     def held(self, index: int) -> Array | None:
         """What this party holds of a value."""

@@ -75,17 +75,21 @@ class Series:
 
     def _level(self, level: Protocol[None], rounds: Sequence[Sizes]) -> None:
         """Drives one level, whose rounds must be exactly those predicted."""
-        peer, received = self._peer, None
+        tick = _resumed(level, None)
         for due in rounds:
-            tick = _resumed(level, received)
             if tick is None:
                 raise InternalError("a level ended before its predicted last round")
-            message, expected = tick.send.get(peer, b""), tick.expect.get(peer, 0)
-            if (len(message), expected) != due:
-                raise InternalError(f"a round: predicted {due}, found {len(message), expected}")
-            received = {peer: self._channel.tick(message, expected)}
-        if _resumed(level, received) is not None:
+            tick = _resumed(level, self._exchange(tick, due))
+        if tick is not None:
             raise InternalError("a level goes on after its predicted last round")
+
+    def _exchange(self, tick: Tick, due: Sizes) -> Received:
+        peer = self._peer
+        # taken out, so that it is forgotten once it is sent
+        message, expected = tick.send.pop(peer, b""), tick.expect.get(peer, 0)
+        if (len(message), expected) != due:
+            raise InternalError(f"a round: predicted {due}, found {len(message), expected}")
+        return {peer: self._channel.tick(message, expected)}
 
     def _fetched(self) -> Spending:
         spending = next(self._spendings, None)
