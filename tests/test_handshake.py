@@ -72,6 +72,7 @@ def test_a_job_altered_in_any_byte_is_refused(at, change):
 @pytest.mark.parametrize(
     "signature",
     [b"", bytes(64), bytes(63), STRANGER.sign_job(bytes(32)), "another's", "of another job"],
+    ids=["none", "zeros", "short", "a stranger's", "another's", "of another job"],
 )
 def test_every_owner_must_have_signed_this_job(owner, signature):
     known = {

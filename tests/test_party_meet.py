@@ -192,6 +192,7 @@ STRANGER_KEY = SigningKey.create()
         (b"", PeerMisbehaved, "not plain CBOR"),
         (bytes(4097), PeerMisbehaved, "at most 4096"),
     ],
+    ids=range(12),
 )
 def test_what_a_peer_may_not_say(message, error, text):
     with pytest.raises(error, match=text):

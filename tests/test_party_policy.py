@@ -68,6 +68,7 @@ def test_what_is_unset_is_refused(tmp_path):
             "another signing key for me than keys/signing.pem",
         ),
     ],
+    ids=["certificate", "signing key"],
 )
 def test_a_job_with_other_keys_for_me_or_my_peer_is_refused(key, other, text):
     mine, theirs = (getattr(job().member(name), key) for name in ("lender", "payco"))
