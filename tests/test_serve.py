@@ -67,7 +67,7 @@ def test_another_message_than_the_first(service):
 
 def test_a_first_message_that_claims_to_be_huge(service):
     channel = called()
-    channel._transport.send(memoryview(HEADER.pack(Kind.HELLO, 0, 0, 1 << 31, 0)))
+    channel._transport.send(b"", memoryview(HEADER.pack(Kind.HELLO, 0, 0, 1 << 31, 0)))
     assert "of 2147483648 bytes, not of at most 262144" in turned_away(channel)
 
 
@@ -118,7 +118,7 @@ def test_a_caller_that_says_its_message_byte_by_byte_has_a_deadline(service):
     wire = HEADER.pack(Kind.HELLO, 0, 0, len(message), 0) + message
     try:
         for at in range(len(wire)):
-            channel._transport.send(memoryview(wire[at : at + 1]))
+            channel._transport.send(b"", memoryview(wire[at : at + 1]))
             time.sleep(0.02)
     except ConnectionError:
         pass

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from moiety.enclave.guard import Guard
 from moiety.errors import PeerLost, PeerMisbehaved
 from moiety.wire.emulator import Link
 from moiety.wire.frame import Kind
@@ -86,6 +87,17 @@ def test_heartbeats_keep_a_busy_peer_and_are_not_counted():
         assert right.receive(Kind.TICK, 4) == b"more"
         assert left.totals == right.totals == Totals(1, 4, 1, 4)
         assert (left.sent_hash, left.received_hash) == (right.received_hash, right.sent_hash)
+
+
+def test_heartbeats_do_not_stretch_a_callers_time():
+    with Guard(beat=0.05) as lefts, Watch(beat=0.05) as rights:
+        left, right = pair(left_watch=lefts, right_watch=rights)
+        began = time.monotonic()
+        with pytest.raises(PeerLost, match="longer than 0.3 s"), lefts.within(0.3):
+            left.receive(Kind.HELLO, 4)
+        assert 0.2 < time.monotonic() - began < 2
+        right.send(Kind.HELLO, b"late")
+        assert left.receive(Kind.HELLO, 4) == b"late"
 
 
 def test_time_spent_elsewhere_is_not_the_peers_silence():

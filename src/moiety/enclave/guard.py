@@ -41,9 +41,9 @@ class Guard(Watch):
         finally:
             self._until = math.inf
 
-    def wait(self, descriptor: int | None, events: int, timeout: float) -> int:
-        """As in a watch; PeerLost when the time of the block is over."""
+    def allowed(self, timeout: float) -> float:
+        """No longer than the block has left; PeerLost when its time is over."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise PeerLost(f"the caller took longer than {self._allowed:g} s", hint="try again")
-        return super().wait(descriptor, events, min(timeout, left))
+        return min(timeout, left)

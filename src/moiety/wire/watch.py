@@ -94,6 +94,10 @@ class Watch:
         """
         return Lookout(self, descriptor).wait(events, timeout)
 
+    def allowed(self, timeout: float) -> float:
+        """How long a wait of at most `timeout` seconds may take; every wait asks."""
+        return timeout
+
     def with_others(self, loss: PeerLost, descriptor: int) -> PeerLost:
         """The loss of the peer at this descriptor, and of all others that hung up by now."""
         others = {channel.fileno(): channel for channel in self.channels if not channel.parted}
@@ -168,6 +172,7 @@ class Lookout:
 
     def wait(self, events: int, timeout: float) -> int:
         """The events that the descriptor is ready for; 0 after `timeout` seconds, or sooner."""
+        timeout = self._watch.allowed(timeout)
         if self._channels is not self._watch.channels:
             self._register()
         if events != self._events and self._descriptor is not None:
