@@ -13,7 +13,7 @@ demo: setup ## set up, then run the main job on real data
 
 test: setup-dev ## set up, then run all tests
 	cargo test --release --quiet --locked
-	$(BIN)/pytest -q $(TEST_ARGS)
+	$(BIN)/pytest -q -n auto $(TEST_ARGS)
 
 check: setup-dev ## format, lint, types, layers, docs in step with the code
 	cargo fmt --check

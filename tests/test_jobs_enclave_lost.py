@@ -74,7 +74,7 @@ def test_the_demo_names_the_cause_among_three_processes(play, capsys, monkeypatc
     monkeypatch.setattr("moiety.cli.processes.GRACE", 0.5)
     (play.job_folder("lender") / "signature").unlink()
     with pytest.raises(MoietyError, match="lender: lender has not signed job") as caught:
-        run_all(play, as_json=False)
+        run_all(play.commands(), as_json=False)
     assert caught.value.exit_code == 3 and "moiety job sign" in caught.value.hint
     told = capsys.readouterr()
     assert told.out == "" and "Traceback" not in told.err

@@ -93,7 +93,7 @@ def test_heartbeats_do_not_stretch_a_callers_time():
     with Guard(beat=0.05) as lefts, Watch(beat=0.05) as rights:
         left, right = pair(left_watch=lefts, right_watch=rights)
         began = time.monotonic()
-        with pytest.raises(PeerLost, match="longer than 0.3 s"), lefts.within(0.3):
+        with pytest.raises(PeerLost, match=r"longer than 0\.3 s"), lefts.within(0.3):
             left.receive(Kind.HELLO, 4)
         assert 0.2 < time.monotonic() - began < 2
         right.send(Kind.HELLO, b"late")
