@@ -36,7 +36,7 @@ from moiety.wire.secure import context as tls_context
 from moiety.wire.secure import secure
 from moiety.wire.watch import Watch
 
-NETWORK = "0.03ms,20000Mbit"
+NETWORK = "0.03ms,13000Mbit"
 """The loopback, as plans see it."""
 
 
@@ -56,7 +56,8 @@ def compiled(work: Work):
         name: (work.rows, *data.shape[1:]) if work.steps else data.shape
         for name, data in work.plain().items()
     } | {name: data.shape for name, data in work.state.items()}
-    target = Target(network=NETWORK, masked=("x",) if work.steps else ())
+    masks = ("x",) if work.steps else ()
+    target = Target(network=NETWORK, masked=masks, force=work.force)
     return work.function.compile(shapes, target=target, fraction=FRACTION)
 
 

@@ -22,6 +22,7 @@ BARS = {
     "multiply": {"ratio": 8},
     "x < 0, 64 bits": {"ratio": 25, "online bytes": 16},
     "x < 0, 24 bits": {"ratio": 50, "online bytes": 5},
+    "x < 0, 24 bits, digits of 4": {"ratio": 50, "online bytes": 5},
     "sigmoid, all reals": {
         "ratio": 50,
         "error": 1e-3,

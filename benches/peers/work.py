@@ -85,6 +85,8 @@ class Work:
     steps: int = 0
     rows: int = 0
     state: Mapping[str, Any] = field(default_factory=dict)
+    force: tuple[str, ...] = ()
+    """Ways that the plan must take."""
     time_sharing: bool = False
     """Whether encoding and masking the owner's table is part of the time."""
 
@@ -128,6 +130,15 @@ def works(scale: float = 1.0) -> list[Work]:
         Work("multiply", "multiply", f"{n}", multiply, of(x=uniform(8, n), y=uniform(8, n)), n),
         Work("x < 0, 64 bits", "x < 0", f"{n}", negative, of(x=uniform(WIDE / 2, n)), n),
         Work("x < 0, 24 bits", "x < 0", f"{n}", negative_narrow, of(x=uniform(31, n)), n),
+        Work(
+            "x < 0, 24 bits, digits of 4",
+            "x < 0",
+            f"{n}",
+            negative_narrow,
+            of(x=uniform(31, n)),
+            n,
+            force=("digit tables of 4",),
+        ),
         Work("sigmoid, all reals", "sigmoid", f"{n}", sigmoid, of(x=uniform(16, n)), n),
         Work(
             "matmul",

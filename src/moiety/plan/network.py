@@ -36,14 +36,14 @@ class Machine:
     A round counts beside what the network takes for it.
     """
 
-    product: float = 9e-11
-    hash: float = 2.8e-8
-    wave: float = 5.9e-8
+    product: float = 8e-11
+    hash: float = 7e-9
+    wave: float = 6e-9
     entry: float = 0.0
-    online: float = 3.5e-9
-    dealt: float = 3.2e-9
-    step: float = 4.6e-5
-    round: float = 1.2e-4
+    online: float = 2.7e-9
+    dealt: float = 2.1e-9
+    step: float = 1.8e-5
+    round: float = 6e-5
 
     def __post_init__(self) -> None:
         wrong = [one.name for one in fields(self) if not 0 <= getattr(self, one.name) < math.inf]
