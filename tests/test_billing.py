@@ -36,6 +36,7 @@ def test_what_is_dealt_for_a_decoded_bill_fits_the_plan():
     again = billing.decode(billing.encode(plan.bill), sender="payco")
     lots = Dealer().deal(again)
     (spending,) = lots[1].spend(plan.bill, 1)
+    spending.complete()
     assert len(spending.corrections) == plan.cost.dealt
 
 

@@ -23,6 +23,7 @@ from moiety.plan.candidates import cheapest
 from moiety.protocols.base import Tick, together
 from moiety.run import dealing, twin
 from moiety.run.dealing import Dealer, Material, lot_key
+from moiety.run.execute import Script
 from session_kit import between
 
 SMALL = words((4,), SHARED, (-100, 100))
@@ -104,9 +105,29 @@ def test_corrections_of_another_length_are_refused():
     whole = next(second._source)
     for lot, party, corrections in ((second.lot, 1, whole[:-1]), (first.lot, 0, b"1")):
         with pytest.raises(MaterialError, match="bytes of corrections"):
-            next(Material(lot, [corrections]).spend(PROGRAM.bill, party))
+            next(Material(lot, [corrections]).spend(PROGRAM.bill, party)).complete()
     with pytest.raises(MaterialError, match="bytes of corrections"):
-        next(Material(second.lot, []).spend(PROGRAM.bill, 1))
+        next(Material(second.lot, []).spend(PROGRAM.bill, 1)).complete()
+
+
+def test_what_is_sent_first_waits_for_no_corrections():
+    """They are there before a peer's message is used, and cannot be read sooner."""
+    parts, asked = dealing.deal(PROGRAM), []
+
+    def source():
+        asked.append(True)
+        yield from parts[1].open()
+
+    spending = next(Material(parts[1].lot, source()).spend(PROGRAM.bill, 1))
+    protocol = Script(PROGRAM, 1).run(BROUGHT[1], spending)
+    assert next(protocol).send and not asked
+    step, (item, *_) = next(iter(PROGRAM.bill.steps.items()))
+    unread = spending.of(step).packed(item.correlation)
+    with pytest.raises(ValueError, match="corrections"):
+        unread.words(2, 4, item.correlation.ring)
+    spending.complete()
+    spending.complete()
+    assert asked == [True] and unread.words(2, 4, item.correlation.ring).size == 4
 
 
 def test_two_lots_never_share_a_stream():

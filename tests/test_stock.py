@@ -38,7 +38,12 @@ def filled(folder, *, runs=(1, 2), seal=True):
 
 def words(material, party):
     """All corrections of a part."""
-    return [spending.corrections for spending in material.spend(PLAN.bill, party)]
+
+    def completed(spending):
+        spending.complete()
+        return spending.corrections
+
+    return list(map(completed, material.spend(PLAN.bill, party)))
 
 
 @pytest.fixture
@@ -117,7 +122,7 @@ def test_a_lot_that_was_cut_short_is_not_used(folder):
     spendings = stock.lot(PLAN.bill, 3, {}).spend(PLAN.bill, 1)
     next(spendings), next(spendings)
     with pytest.raises(MaterialError, match="bytes of corrections"):
-        next(spendings)
+        next(spendings).complete()
 
 
 def test_a_damaged_label_is_told(folder):

@@ -82,8 +82,18 @@ class Layout:
     """
 
     def __new__(cls, parts: Sequence[tuple[int, int, Sequence[tuple[int, bool]]]]) -> Layout: ...
-    def dealt(self, key: bytes, corrections: bytes | None = None) -> list[Dealt]:
+    def dealt(self, key: bytes) -> Run:
         """The parts of one run, which share the expanded key and the corrections."""
+
+class Run:
+    """The parts of one run; what is sent of them cannot be read until it is there."""
+
+    @property
+    def parts(self) -> list[Dealt]:
+        """In the order of the layout."""
+
+    def complete(self, corrections: bytes) -> None:
+        """Gives the parts what was sent; once. ValueError if it does not fit."""
 
 # Ticks. `own` and `theirs` are the two messages of a round; `first` is whether this party adds
 # public terms. A message with another length or with set padding is a ValueError.

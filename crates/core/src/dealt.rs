@@ -57,13 +57,19 @@ impl<B: AsRef<[u8]>> Dealt<B> {
         features: Features,
     ) -> Result<Self, Error> {
         let prg = Arc::new(Prg::new(origin.key, features));
-        Self::drawn((prg, origin.stream, origin.offset), fields, corrections, features)
+        let drawn = (prg, origin.stream, origin.offset);
+        let part = Self::drawn(drawn, fields, corrections, features)?;
+        part.check()?;
+        Ok(part)
     }
 
     /// The same from an expanded key, which parts share, its stream, and the first byte of that.
     ///
+    /// The corrections may come later: until then no field of them can be read, and `check` must be
+    /// called when they are there.
+    ///
     /// # Errors
-    /// As [`Dealt::new`].
+    /// [`Error::StreamEnd`].
     pub fn drawn(
         (prg, stream, offset): (Arc<Prg>, u64, u64),
         fields: &[(usize, bool)],
@@ -79,13 +85,27 @@ impl<B: AsRef<[u8]>> Dealt<B> {
                 end = end.checked_add(bytes as u64).ok_or(Error::StreamEnd)?;
                 continue;
             }
-            let (data, due) = (corrections.as_ref(), at.saturating_add(bytes));
-            let data = data.get(at..due).ok_or(Error::Length("corrections", due, data.len()))?;
-            check_padding(data, bits)?;
             places.push(Place { at: at as u64, bits, sent });
-            at = due;
+            at = at.saturating_add(bytes);
         }
         Ok(Self { features, prg, stream, sent: corrections, fields: places, end })
+    }
+
+    /// Refuses corrections that do not fit.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if they are too short; [`Error::TrailingBits`] if the padding of a field of
+    /// them is set.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut sent = self.fields.iter().filter(|place| place.sent);
+        sent.try_for_each(|place| check_padding(self.sent(*place)?, place.bits))
+    }
+
+    fn sent(&self, place: Place) -> Result<&[u8], Error> {
+        let data = self.sent.as_ref();
+        let at = usize::try_from(place.at).unwrap_or(usize::MAX);
+        let due = at.saturating_add(place.bits.div_ceil(8));
+        data.get(at..due).ok_or(Error::Length("corrections", due, data.len()))
     }
 
     /// The first byte of the stream that is not drawn.
@@ -120,15 +140,14 @@ impl<B: AsRef<[u8]>> Dealt<B> {
         if count.checked_mul(bits as usize) != Some(place.bits) {
             return Err(Error::Length("bits of a field", count * bits as usize, place.bits));
         }
-        Ok(Share { source: self.source(*place), bits, features: self.features })
+        Ok(Share { source: self.source(*place)?, bits, features: self.features })
     }
 
-    fn source(&self, place: Place) -> Source<'_> {
+    fn source(&self, place: Place) -> Result<Source<'_>, Error> {
         if place.sent {
-            let at = usize::try_from(place.at).unwrap_or(usize::MAX);
-            return Source::Sent(&self.sent.as_ref()[at..at + place.bits.div_ceil(8)]);
+            return Ok(Source::Sent(self.sent(place)?));
         }
-        Source::Drawn { prg: &self.prg, stream: self.stream, at: place.at }
+        Ok(Source::Drawn { prg: &self.prg, stream: self.stream, at: place.at })
     }
 }
 

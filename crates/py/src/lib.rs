@@ -199,7 +199,7 @@ mod _core {
     #[pymodule_export]
     use super::memory::keep_memory;
     #[pymodule_export]
-    use super::part::{Dealt, Layout};
+    use super::part::{Dealt, Layout, Run};
     #[pymodule_export]
     use super::points::{deal_point_keys, deal_prefixes, point_shares, prefix_signs};
     #[pymodule_export]

@@ -2,14 +2,14 @@
 
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use moiety_core::dealt::{self, Origin};
 use moiety_core::gates;
 use moiety_core::keys::StreamKey;
 use moiety_core::prg::Prg;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::PyMemoryError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -20,16 +20,23 @@ use crate::{FEATURES, refuse, stream_key};
 pub(crate) type Words<'py> = Bound<'py, PyArray1<u64>>;
 pub(crate) type Bits<'py> = Bound<'py, PyArray1<u8>>;
 
-/// Corrections, or none.
-#[derive(Default)]
-pub(crate) struct Sent(Option<PyBackedBytes>);
+/// Corrections, when they are there.
+#[derive(Clone, Default)]
+pub(crate) struct Sent(Arc<OnceLock<PyBackedBytes>>);
 
-impl AsRef<[u8]> for Sent {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
+impl Sent {
+    fn of(corrections: Option<PyBackedBytes>) -> Self {
+        Self(Arc::new(corrections.map_or_else(OnceLock::new, OnceLock::from)))
     }
 }
 
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.get().map(|data| &data[..]).unwrap_or_default()
+    }
+}
+
+/// A correlation's part; parts of one run share what was sent.
 #[pyclass(frozen, module = "moiety._core")]
 pub(crate) struct Dealt(pub(crate) dealt::Dealt<Sent>);
 
@@ -47,7 +54,7 @@ impl Dealt {
     ) -> PyResult<Self> {
         let key: StreamKey = stream_key(key)?;
         let origin = Origin { key: &key, stream, offset };
-        let sent = (Sent(corrections), begin);
+        let sent = (Sent::of(corrections), begin);
         dealt::Dealt::new(origin, &fields, sent, *FEATURES).map(Self).map_err(refuse)
     }
 
@@ -103,20 +110,42 @@ impl Layout {
         Self(parts)
     }
 
-    #[pyo3(signature = (key, corrections=None))]
-    fn dealt(
-        &self,
-        py: Python<'_>,
-        key: &[u8],
-        corrections: Option<PyBackedBytes>,
-    ) -> PyResult<Vec<Dealt>> {
-        let prg = Arc::new(Prg::new(&stream_key(key)?, *FEATURES));
+    fn dealt(&self, py: Python<'_>, key: &[u8]) -> PyResult<Run> {
+        let (prg, sent) = (Arc::new(Prg::new(&stream_key(key)?, *FEATURES)), Sent::default());
         let part = |(stream, begin, fields): &Placed| {
-            let sent = Sent(corrections.as_ref().map(|data| data.clone_ref(py)));
             let drawn = (Arc::clone(&prg), *stream, 0);
-            dealt::Dealt::drawn(drawn, fields, (sent, *begin), *FEATURES).map(Dealt)
+            let part = dealt::Dealt::drawn(drawn, fields, (sent.clone(), *begin), *FEATURES);
+            Py::new(py, Dealt(part.map_err(refuse)?))
         };
-        self.0.iter().map(part).collect::<Result<_, _>>().map_err(refuse)
+        let parts = self.0.iter().map(part).collect::<PyResult<_>>()?;
+        Ok(Run { parts, sent })
+    }
+}
+
+/// All parts of one run.
+#[pyclass(frozen, module = "moiety._core")]
+pub(crate) struct Run {
+    parts: Vec<Py<Dealt>>,
+    sent: Sent,
+}
+
+#[pymethods]
+impl Run {
+    #[getter]
+    fn parts(&self, py: Python<'_>) -> Vec<Py<Dealt>> {
+        self.parts.iter().map(|part| part.clone_ref(py)).collect()
+    }
+
+    fn complete(&self, corrections: PyBackedBytes) -> PyResult<()> {
+        if self.sent.0.set(corrections).is_err() {
+            return Err(PyValueError::new_err("a run's corrections came twice"));
+        }
+        self.parts.iter().try_for_each(|part| part.get().0.check()).map_err(refuse)
+    }
+
+    #[expect(clippy::unused_self, reason = "a repr hides its object")]
+    fn __repr__(&self) -> &'static str {
+        "Run(hidden)"
     }
 }
 

@@ -10,7 +10,7 @@ Source: Chameleon (Riazi et al., ASIACCS 2018) deals triples in this form.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -218,14 +218,24 @@ class Part:
 
 
 class Supply:
-    """The correlations of one step, in the order of its bill; each is taken once."""
+    """The correlations of one step, in the order of its bill; each is taken once.
 
-    def __init__(self, parts: Iterable[tuple[Correlation, Part | Shares]]) -> None:
+    What a party was sent for them may come later, but before any message of its peer is used:
+    `complete` waits for it.
+    """
+
+    def __init__(
+        self,
+        parts: Iterable[tuple[Correlation, Part | Shares]],
+        complete: Callable[[], None] = lambda: None,
+    ) -> None:
         self._parts: Iterator[tuple[Correlation, Part | Shares]] = iter(parts)
+        self._complete = complete
 
     def take(self, wanted: Correlation) -> Shares:
         """This party's share of the next correlation, which must be the wanted one."""
         part = self._next(wanted)
+        self._complete()
         return part.arrays() if isinstance(part, Part) else part
 
     def packed(self, wanted: Correlation) -> Dealt:

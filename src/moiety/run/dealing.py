@@ -82,13 +82,9 @@ class Material:
     def _runs(self, bill: Bill) -> Iterator["Spending"]:
         party = self.lot.party
         for run in range(self.lot.runs):
-            corrections = next(self._source, None)
-            if corrections is None or len(corrections) != bill.sizes[party]:
-                size = 0 if corrections is None else len(corrections)
-                raise MaterialError(
-                    f"a lot with {size} bytes of corrections for a run, not {bill.sizes[party]}"
-                )
-            yield Spending(bill, party, self.lot.key(run), corrections)
+            spending = Spending(bill, party, self.lot.key(run), self._source)
+            yield spending
+            spending.complete()
 
     def open(self) -> Iterator[bytes]:
         """The corrections of each run, for who carries them on; it is spent thereby."""
@@ -120,17 +116,41 @@ class Material:
 
 
 class Spending:
-    """A party's correlations in one run."""
+    """A party's correlations in one run.
 
-    def __init__(self, bill: Bill, party: int, key: bytes, corrections: bytes) -> None:
-        self.party, self.corrections = party, corrections
-        self._steps = bill.steps
-        self._parts = received(bill.parts[party].dealt, key, corrections)
+    Its corrections are taken from `source`, where the runs' come in order, when they are needed:
+    what a party sends first depends on what it draws alone.
+    """
+
+    def __init__(self, bill: Bill, party: int, key: bytes, source: Iterator[bytes]) -> None:
+        self.party, self.corrections = party, b""
+        self._steps, self._size = bill.steps, bill.sizes[party]
+        self._run = bill.parts[party].dealt(key)
+        self._parts = self._run.parts
+        self._source: Iterator[bytes] | None = source
 
     def of(self, step: int) -> Supply:
         """Those of one step."""
         correlations = ((one.correlation, self._parts[one.stream]) for one in self._steps[step])
-        return Supply((one, Part(one, self.party, part)) for one, part in correlations)
+        parts = ((one, Part(one, self.party, part)) for one, part in correlations)
+        return Supply(parts, self.complete)
+
+    def complete(self) -> None:
+        """Waits for the corrections of this run, unless they are there.
+
+        Raises:
+            MaterialError, PeerMisbehaved: the dealer sent something else.
+        """
+        if self._source is None:
+            return
+        corrections, self._source = next(self._source, None), None
+        if corrections is None or len(corrections) != self._size:
+            size = 0 if corrections is None else len(corrections)
+            raise MaterialError(
+                f"a lot with {size} bytes of corrections for a run, not {self._size}"
+            )
+        received(self._run.complete, corrections)
+        self.corrections = corrections
 
     def __repr__(self) -> str:
         return f"Spending(party {self.party})"
@@ -236,7 +256,7 @@ class _Run:
     def corrections(self, run: int) -> bytes:
         """What party 1 is sent for one run: the corrections of the whole bill, in order."""
         pairs = zip(self.keys, self.bill.drawn, strict=True)
-        first, second = (layout.dealt(lot.key(run)) for lot, layout in pairs)
+        first, second = (layout.dealt(lot.key(run)).parts for lot, layout in pairs)
         return b"".join(
             item.correlation.corrected(
                 first[item.stream], second[item.stream], self._rows(item, run)

@@ -179,6 +179,7 @@ class Execution:
         running = [self._under_way(index) for index in active]
         ticks = [one.tick for one in running]
         received = yield joint(ticks)
+        self._spending.complete()
         for one, part in zip(running, parts(ticks, received), strict=True):
             self._advance(one, part)
 

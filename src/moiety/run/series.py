@@ -48,7 +48,9 @@ class Series:
     def prepare(self, runs: int = 1) -> None:
         """Fetches what is dealt for so many more runs, ahead of their inputs."""
         for _ in range(runs):
-            self._ready.append(self._fetched())
+            spending = self._fetched()
+            spending.complete()
+            self._ready.append(spending)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One more run: the outputs that this party holds.
@@ -67,6 +69,7 @@ class Series:
                 began = time.perf_counter()
                 self._level(execution.level(at), rounds)
                 self._seconds[at] += time.perf_counter() - began
+        spending.complete()
         found = _difference(before, self._channel.totals)
         if found != self._due:
             raise InternalError(f"a run: predicted {self._due}, counted {found}")
