@@ -1,7 +1,7 @@
 """A joint score, and a step of its training, as programs of the language.
 
-    moiety explain examples/score.py:score --shape x=1000,10 --shape z=1000,4 --shape w=10 --shape v=4
-    moiety try examples/score.py:score --arg x=x.npy --arg z=z.npy --arg w=w.npy --arg v=v.npy
+moiety explain examples/score.py:score --shape x=1000,10 --shape z=1000,4 --shape w=10 --shape v=4
+moiety try examples/score.py:score --arg x=x.npy --arg z=z.npy --arg w=w.npy --arg v=v.npy
 """
 
 from moiety import From, Kept, Results, Shared, To, secure
