@@ -22,10 +22,10 @@ from moiety.lang.types import PUBLIC, SHARED, Private, Type
 from moiety.ops import reals
 from moiety.ops.convert import reveal, share
 from moiety.plan import render
+from moiety.plan.coins import hardened
 from moiety.plan.explain import Explanation, Measured, explain
 from moiety.plan.pipeline import Target, compile
 from moiety.plan.plan import Plan
-from moiety.plan.scale import hardened
 from moiety.plan.simplify import simplify
 
 FRACTION = 18

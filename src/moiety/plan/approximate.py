@@ -20,10 +20,11 @@ from moiety.ops.expansions import Expansion, Family, Goal, families
 from moiety.ops.functions import FUNCTIONS
 from moiety.plan.approximated import Approximated, Refused, Rival
 from moiety.plan.candidates import Candidate, assemble
+from moiety.plan.coins import exposed
 from moiety.plan.narrow import narrow
 from moiety.plan.network import Setting
 from moiety.plan.rewrite import Rewrite, needed
-from moiety.plan.scale import exposed, scale
+from moiety.plan.scale import scale
 from moiety.plan.select import Priced, estimate, fastest, priced, worthy
 from moiety.plan.simplify import simplify
 

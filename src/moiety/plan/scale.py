@@ -19,12 +19,11 @@ from moiety.lang.trace import Value
 from moiety.lang.types import PUBLIC, SHARED, WORD_BITS, Fixed
 from moiety.plan import ranges
 from moiety.plan.candidates import ROUND
+from moiety.plan.coins import behind, exposed
 from moiety.plan.ranges import sharpened
 from moiety.plan.rewrite import Rewrite, needed, uses
 
 TRUNCATIONS = ("truncate", "truncate_exact")
-COINS = ("truncate", "widen")
-"""Where a rounding coin comes from."""
 MOST_BITS = 63
 """Signed bits of a word that can be truncated."""
 
@@ -43,45 +42,13 @@ def scale(program: Program, told: Collection[str] = ()) -> Program:
         return program
 
 
-def hardened(program: Program, outputs: Collection[str]) -> Program:
-    """The program in which no rounding coin of a truncation reaches these outputs."""
-    told = _behind(program, {program.outputs[name] for name in outputs})
-
-    def visit(rewrite: Rewrite, index: int, step: Step) -> Value | None:
-        rounding = step.primitive.name in COINS and step.parameters.get("shift")
-        if not rounding or index not in told:
-            return None
-        return rewrite.apply("truncate_exact", *rewrite.operands(step), **step.parameters)
-
-    return Rewrite(program).run(visit)
-
-
-def _behind(program: Program, shown: set[int]) -> set[int]:
-    """These values and all that they are made from."""
-    found = set(shown)
-    for index, step in reversed(list(program.steps())):
-        if index in found:
-            found.update(step.operands)
-    return found
-
-
-def exposed(program: Program) -> set[int]:
-    """Values that a reveal shows something of and whose rounding coins must not be told."""
-    strict = {
-        index
-        for index, step in program.steps()
-        if step.primitive.name == "reveal" and not step.parameters.get("coins_too")
-    }
-    return _behind(program, strict)
-
-
 class _Scaling:
     """`pending[i]` = (v, s): the old value i is the new value v, still to be cut by s bits."""
 
     def __init__(self, program: Program, told: Collection[str]) -> None:
         self.rewrite, self.program = Rewrite(program), program
         self.pending: dict[int, tuple[Value, int]] = {}
-        self.exposed = exposed(program) | _behind(program, {program.outputs[n] for n in told})
+        self.exposed = exposed(program) | behind(program, {program.outputs[n] for n in told})
         self.loose: set[int] = set()
         self.uses = {index: len(found) for index, found in uses(program).items()}
         for step in (step for _, step in program.steps() if step.primitive.name == "stands_for"):
