@@ -8,7 +8,9 @@ from moiety.errors import PeerMisbehaved
 from moiety.lang.primitive import REGISTRY
 from moiety.message import decode as plain
 from moiety.message import encode
+from moiety.plan import bill as bills
 from moiety.plan import billing
+from moiety.protocols.additive import MatrixTriple
 from moiety.run import twin
 from moiety.run.dealing import Dealer
 
@@ -95,3 +97,10 @@ def test_a_product_without_its_mask_is_refused():
         changed = [encode({**step, **origin}) for step in steps]
         with pytest.raises(PeerMisbehaved):
             billing.decode(encode({**body, "steps": changed}), sender="payco")
+
+
+@pytest.mark.parametrize("wrong", [MatrixTriple(2, 2, 2, 0), MatrixTriple(1, 1 << 40, 1, 64)])
+def test_fields_that_cannot_be_dealt_are_refused(wrong):
+    asked = billing.encode(bills.bill(bytes(32), {0: [wrong]}, {}))
+    with pytest.raises(PeerMisbehaved, match="cannot be dealt"):
+        billing.decode(asked, sender="payco")

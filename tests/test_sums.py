@@ -98,6 +98,10 @@ REFUSED = {
         "1 contributor, payco",
     ),
     "bits": (lambda x, y, z, f, w, p: ~f, "1 contributor, payco"),
+    "a bit as a number": (
+        lambda x, y, z, f, w, p: xp.where(f ^ ((z > 0) & (x > 0)), 1.0, 0.0),
+        "1 contributor in each of its parts, payco",
+    ),
     "my bits and theirs": (lambda x, y, z, f, w, p: f ^ (x > 0), "2 contributors, bank and payco"),
     "a clipped row beside a sum": (
         lambda x, y, z, f, w, p: xp.concat([xp.clip(y, -0.5, 0.5), x + z]),

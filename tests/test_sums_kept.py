@@ -61,7 +61,9 @@ def test_a_kept_sum_is_told_by_no_later_call(kind):
     with pytest.raises(UsageError, match="2 contributors, bank and payco"):
         run.call(merged, x=Owned.of("bank", np.ones(2)), w=y)
     squared = run.call(squares, w=y)["w"]
-    assert squared.sum_of is None and float(run.call(told, w=squared)["result"][0, 0]) == 0.25
+    payco = frozenset({"payco"})
+    assert squared.sum_of == Sum(payco, mixed=True, alone=payco)
+    assert float(run.call(told, w=squared)["result"][0, 0]) == 0.25
     mixed = Secret.concat([squared, y])
     assert mixed.sum_of == Sum(frozenset({"payco"}), parts=True)
     with pytest.raises(UsageError, match="1 contributor in each of its parts, payco"):
@@ -109,3 +111,65 @@ def test_parties_apart_refuse_alike_before_anything_is_told():
     found = among(names, [algorithm(name) for name in names])
     assert all(isinstance(one, UsageError) for one in found[:3]), found
     assert all("1 contributor, third" in str(one) for one in found[:3])
+
+
+@moiety.secure
+def own_square(y: From("payco", **UNIT), x: From("bank", **UNIT)) -> Results(w=Kept(), v=Kept()):
+    return {"w": x * x, "v": x * y}
+
+
+@moiety.secure
+def added(y: From("payco", **UNIT), w: Shared(low=-20, high=20, coins=True)) -> To(
+    "bank", coins=True
+):
+    return y + w
+
+
+@moiety.secure
+def weighed(y: From("payco", **UNIT), w: Shared(low=-20, high=20, coins=True)) -> To(
+    "bank", coins=True
+):
+    return xp.sum(y * w)
+
+
+@BOTH
+def test_what_a_receiver_kept_of_its_own_hides_nothing(kind):
+    run, one = kind(("payco", "bank")), np.ones(3) / 2
+    mine, theirs = Owned.of("bank", one), Owned.of("payco", one)
+    kept = run.call(own_square, x=mine, y=theirs)
+    for function in (added, weighed):
+        with pytest.raises(UsageError, match="contributor"):
+            run.call(function, y=theirs, w=kept["w"])
+    assert run.call(added, y=theirs, w=kept["v"])["result"] == pytest.approx([0.75] * 3, abs=1e-4)
+
+
+@moiety.secure
+def of_three(x: From("bank", **UNIT), y: From("payco", **UNIT), z: From("third", **UNIT)) -> To(
+    "bank"
+):
+    return x + y + z
+
+
+@BOTH
+def test_only_an_owners_own_array_counts(kind):
+    run, one = kind(("bank", "payco", "third")), np.ones(3) / 2
+    x, y = Owned.of("bank", one), Owned.of("payco", one)
+    assert run.call(of_three, x=x, y=y, z=Owned.of("third", one))["result"].tolist() == [1.5] * 3
+    with pytest.raises(UsageError, match="2 contributors, bank and payco"):
+        run.call(of_three, x=x, y=y, z=np.zeros(3))
+    with pytest.raises(UsageError, match="z of of_three is third's, and is given payco's"):
+        run.call(of_three, x=x, y=y, z=y)
+
+
+@moiety.secure
+def clipped(w: Shared(low=-4, high=4), f: Shared(dtype=bool)) -> Results(
+    w=To("bank"), f=To("bank")
+):
+    return {"w": xp.clip(w, -4, 4), "f": f ^ (w > 3)}
+
+
+@BOTH
+def test_what_all_know_is_shared_as_it_is(kind):
+    run = kind(("bank", "payco"))
+    found = run.call(clipped, w=np.array([0.5, 1.0]), f=np.array([True, False]))
+    assert found["w"].tolist() == [0.5, 1.0] and found["f"].tolist() == [True, False]

@@ -5,15 +5,18 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from moiety.enclave.guard import Guard
 from moiety.errors import PeerLost, PeerMisbehaved
+from moiety.wire.channel import Channel
 from moiety.wire.emulator import Link
 from moiety.wire.frame import Kind
 from moiety.wire.plain import insecure_channel, pair
 from moiety.wire.totals import Totals
+from moiety.wire.transport import InsecureTransport
 from moiety.wire.watch import Watch
 from wire_kit import (
     both,
@@ -98,6 +101,27 @@ def test_heartbeats_do_not_stretch_a_callers_time():
         assert 0.2 < time.monotonic() - began < 2
         right.send(Kind.HELLO, b"late")
         assert left.receive(Kind.HELLO, 4) == b"late"
+
+
+def test_a_flood_of_heartbeats_does_not_stop_the_clock():
+    near, far = socket.socketpair()
+    channel = Channel(InsecureTransport(near, own="lender", peer="payco"), "payco", watch=Guard())
+    flood, stop = frame(Kind.HEARTBEAT) * 8192, threading.Event()
+
+    def flooding():
+        with suppress(OSError):
+            while not stop.is_set():
+                far.sendall(flood)
+
+    thread = threading.Thread(target=flooding)
+    thread.start()
+    began = time.monotonic()
+    with channel, pytest.raises(PeerLost, match="longer than"), channel._watch.within(0.5):
+        channel.receive(Kind.HELLO, 4)
+    assert time.monotonic() - began < 5
+    stop.set()
+    far.close()
+    thread.join()
 
 
 def test_time_spent_elsewhere_is_not_the_peers_silence():

@@ -14,12 +14,14 @@ import numpy.typing as npt
 Masks = npt.NDArray[np.int64]
 Values = npt.NDArray[Any]
 OPAQUE = 1 << 62
-"""No sum: nobody can solve it for anything by linear algebra."""
+"""No sum: nobody but an only owner can solve it for anything by linear algebra."""
 VARIOUS = 1 << 61
 """Data of further owners may enter; the bits are those that certainly do."""
 FREE = 1 << 60
 """May be zero altogether: the factor is one that the receiver knows, or chooses."""
 OWNERS = FREE - 1
+ANYONE = 1 << 59
+"""An owner of which nothing is known, of what is no sum."""
 
 
 def uniform(mask: int, rank: int) -> Masks:
@@ -61,13 +63,15 @@ def _sum(a: int, b: int, own: int) -> int:
         return a | b
     opaque = any(one & OPAQUE and not one & FREE for one in theirs)
     if opaque or (len(doubtful) == 2 and a & b & OPAQUE):
-        return OPAQUE | (a & b & FREE)
+        return OPAQUE | ((a | b) & OWNERS) | (a & b & FREE)
     if len(doubtful) == 2:
         return VARIOUS | (a & b & FREE)
     (doubted,), firm = doubtful, b if a in doubtful else a
     if not doubted & FREE:
         return doubted & (OWNERS | VARIOUS)
-    return (0 if doubted & VARIOUS else firm & OWNERS & ~doubted) | VARIOUS
+    # what is no sum cancels nothing of a sum
+    cancelled = 0 if doubted & OPAQUE else doubted
+    return (0 if doubted & VARIOUS else firm & OWNERS & ~cancelled) | VARIOUS
 
 
 def summed(masks: Masks, axis: int, own: int) -> Masks:
@@ -82,7 +86,8 @@ def summed(masks: Masks, axis: int, own: int) -> Masks:
     doubt = (theirs & ((masks & (FREE | VARIOUS)) != 0)).any(axis)
     opaque = (theirs & ~free & ((masks & OPAQUE) != 0)).any(axis)
     left = _one_of(masks, free, axis) | FREE | (_any(np.where(theirs, 0, masks), axis))
-    mixed = np.where((free == theirs).all(axis), left, np.where(opaque, OPAQUE, VARIOUS))
+    hidden = OPAQUE | _any(masks & OWNERS, axis)
+    mixed = np.where((free == theirs).all(axis), left, np.where(opaque, hidden, VARIOUS))
     return np.asarray(np.where(doubt, mixed, _any(masks, axis)), np.int64)
 
 
@@ -107,7 +112,10 @@ def _one_of(masks: Masks, among: npt.NDArray[np.bool_], axis: int) -> Masks:
     least = np.bitwise_and.reduce(np.where(telling, bits, -1), axis=axis)
     differ = _any(np.where(among, bits, 0), axis) != least
     found = np.where(differ, least | VARIOUS, least)
-    return np.asarray(np.where(telling.any(axis), found, np.where(among.any(axis), OPAQUE, 0)))
+    common = np.bitwise_and.reduce(np.where(among, bits, -1), axis=axis) & OWNERS
+    entering = _any(np.where(among, bits, 0), axis) & OWNERS
+    hidden = OPAQUE | np.where(common, common, entering)
+    return np.asarray(np.where(telling.any(axis), found, np.where(among.any(axis), hidden, 0)))
 
 
 def entering(nonzero: npt.NDArray[np.bool_], masks: Masks, own: int) -> Masks:

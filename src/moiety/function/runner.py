@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from moiety.errors import UsageError
 from moiety.function.function import Compiled, Function
+from moiety.function.signature import From, Shape, Shared
 from moiety.function.signature import Kept as KeptResult
-from moiety.function.signature import Shape, Shared
 from moiety.function.sums import Sum, beside
 from moiety.lang.types import WORD_BITS, Fixed, Type
 
@@ -167,13 +167,26 @@ def shape_of(given: Given) -> Any:
 
 
 def sums_given(function: Function, arguments: Mapping[str, Given]) -> dict[str, Sum | None]:
-    """What arguments that are no owner's own by the signature are sums of."""
+    """What arguments are sums of that are not by the signature what they are given as.
+
+    What all know is nobody's contribution.
+
+    Raises:
+        UsageError: an array of another party than the one that is to bring it.
+    """
     found: dict[str, Sum | None] = {}
     for name, one in arguments.items():
+        declared = function.signature.arguments.get(name)
         if isinstance(one, Secret):
             found[name] = one.sum_of
-        elif isinstance(one, Owned) and isinstance(function.signature.arguments.get(name), Shared):
+        elif isinstance(declared, Shared) and isinstance(one, Owned):
             found[name] = Sum(frozenset({one.owner}))
+        elif isinstance(declared, From) and not isinstance(one, Owned):
+            found[name] = Sum()
+        elif isinstance(declared, From) and isinstance(one, Owned) and one.owner != declared.owner:
+            raise UsageError(
+                f"{name} of {function.name} is {declared.owner}'s, and is given {one.owner}'s array"
+            )
     return found
 
 

@@ -8,11 +8,13 @@ known of programs is their structure, no linear algebra: an owner whose share ca
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 import numpy as np
 
 from moiety.function.masks import (
+    ANYONE,
     FREE,
     OPAQUE,
     OWNERS,
@@ -35,10 +37,15 @@ LARGEST = 1 << 22
 
 @dataclass(frozen=True)
 class Sum:
-    """Owners whose data enter each element of a sum; `parts`: those of others enter some, too."""
+    """Owners whose data enter each element of a sum; `parts`: those of others enter some, too.
+
+    `mixed`: it is no sum, of data of these owners; each of `alone` knows an element, or all.
+    """
 
     owners: frozenset[str] = frozenset()
     parts: bool = False
+    mixed: bool = False
+    alone: frozenset[str] = frozenset()
 
 
 def beside(ones: Sequence[Sum | None]) -> Sum | None:
@@ -73,10 +80,17 @@ class Found:
 
     @property
     def whole(self) -> Sum | None:
-        """All elements together; None if they are no sum."""
+        """All elements together; None if nobody can make anything of them."""
+        kinds = np.unique(self.masks & ~np.int64(FREE)).tolist()
+        opaque = [kind for kind in kinds if kind & OPAQUE]
+        lone = (kind for kind in opaque if _contributors(kind) == 1 and not kind & ANYONE)
+        single = reduce(or_, lone, 0)
+        if len(opaque) == len(kinds):
+            owners, alone = (self._sum(mask).owners for mask in (every(self.masks), single))
+            return Sum(owners, mixed=True, alone=alone) if alone else None
+        if single:
+            return self._sum(reduce(and_, kinds) & OWNERS | VARIOUS)
         mask = any_of([self.masks], self.own)
-        if mask & OPAQUE:
-            return None
         return Sum(parts=True) if mask & FREE else self._sum(mask)
 
     @property
@@ -121,15 +135,24 @@ class _Tracing:
     def _source(self, node: Input) -> int:
         found = self.sources.get(node.name)
         if found is None:
-            return OPAQUE
-        return sum(self.bits[name] for name in found.owners) | (VARIOUS if found.parts else 0)
+            return OPAQUE | ANYONE
+        owners = sum(self.bits[name] for name in found.owners)
+        if not found.mixed or not owners & ~self.own:
+            return owners | (VARIOUS if found.parts else 0)
+        known = any(self.bits[name] & self.own for name in found.alone)
+        return self.own | VARIOUS if known else owners | OPAQUE
+
+    def opaque(self, masks: Sequence[Masks], rank: int) -> Masks:
+        """What is no sum of these; whose data it is made of stays known."""
+        mask = reduce(or_, map(every, masks), OPAQUE)
+        return uniform(OPAQUE | mask & OWNERS | (ANYONE if mask & VARIOUS else 0), rank)
 
     def _step(self, step: Step) -> Masks:
         masks, rank = [self.masks[i] for i in step.operands], len(step.type.shape)
         if all(map(self.known, masks)):
-            return uniform(reduce(lambda a, b: a | b, map(every, masks)) & ~FREE, rank)
+            return uniform(reduce(or_, map(every, masks)) & ~FREE, rank)
         rule = _RULES.get(step.primitive.name)
-        return uniform(OPAQUE, rank) if rule is None else rule(self, step, masks)
+        return self.opaque(masks, rank) if rule is None else rule(self, step, masks)
 
     def known(self, masks: Masks) -> bool:
         """True if the receiver can compute the value itself."""
@@ -154,12 +177,6 @@ def _summed(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     return summed(masks[0], step.parameters["axis"], tracing.own)
 
 
-def _counted(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
-    """A bit of one unknown owner is a number; of two it is a product."""
-    others = masks[0] & ~np.int64(tracing.own | FREE)
-    return np.where(others & (others - 1), masks[0] | OPAQUE, masks[0])
-
-
 def _factored(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """A product by a known factor: of a constant's zeros nothing remains."""
     rank, pairs = len(step.type.shape), zip(masks, step.operands, strict=True)
@@ -170,7 +187,7 @@ def _factored(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
             return found if nonzero.all() else np.where(nonzero, found, 0)
         if tracing.known(factor):
             return tracing.scaled(step, other, factor)
-    return uniform(OPAQUE, rank)
+    return tracing.opaque(masks, rank)
 
 
 def _multiplied(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
@@ -183,7 +200,7 @@ def _multiplied(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     for factor, other in ((x, y), (y, x)):
         if tracing.known(factor):
             return tracing.scaled(step, other, factor)
-    return uniform(OPAQUE, 2)
+    return tracing.opaque(masks, 2)
 
 
 def _selected(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
@@ -193,8 +210,8 @@ def _selected(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
         own = every(condition) & tracing.own
         return uniform(any_of(values, tracing.own) | own, rank)
     if all(map(tracing.known, values)):
-        return ranked(_counted(tracing, step, [condition]), rank)
-    return uniform(OPAQUE, rank)
+        return ranked(condition, rank)
+    return tracing.opaque(masks, rank)
 
 
 def _reshaped(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
@@ -232,18 +249,17 @@ def _sorted(tracing: _Tracing, step: Step, masks: list[Masks]) -> Masks:
     """Rows in any order: each may be any of them."""
     keys, rows = masks
     if tracing.known(rows):
-        return uniform(OPAQUE, len(step.type.shape))
+        return tracing.opaque(masks, len(step.type.shape))
     mask = any_of([rows], tracing.own) | every(keys) & tracing.own
     return uniform(mask, len(step.type.shape))
 
 
 _RULES: dict[str, Callable[[_Tracing, Step, list[Masks]], Masks]] = {
     **dict.fromkeys("negate within narrow share reveal logical_not".split(), _same),
-    **dict.fromkeys("truncate truncate_exact widen read_as proven mask".split(), _same),
+    **dict.fromkeys("truncate truncate_exact widen read_as proven mask bit_to_word".split(), _same),
     **dict.fromkeys(("add", "subtract", "logical_xor"), _joined),
     **dict.fromkeys(("sum_over", "parity"), _summed),
     **dict.fromkeys(("multiply", "logical_and"), _factored),
-    "bit_to_word": _counted,
     "matmul": _multiplied,
     "select": _selected,
     "reshape": _reshaped,

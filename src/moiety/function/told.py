@@ -7,7 +7,7 @@ refused, unless its noise is declared, or the signature says `exact=True`.
 from collections.abc import Iterator, Mapping
 
 from moiety.errors import UsageError
-from moiety.function.signature import Kept, Shared, Signature, To
+from moiety.function.signature import From, Kept, Shared, Signature, To
 from moiety.function.sums import Found, Sources, Sum, sums
 from moiety.lang.program import Program, Step
 from moiety.lang.source import placed
@@ -18,13 +18,16 @@ CONTRIBUTORS = 3
 
 def sources(signature: Signature, given: Mapping[str, Sum | None] | None = None) -> Sources:
     """What each argument is: `given`, or its owner's data; what is held as shares is no sum."""
-    own = {
-        name: None
-        if isinstance(one, Shared) or one.owner == "shared"
-        else Sum(frozenset({one.owner} - {"public"}))
-        for name, one in signature.arguments.items()
-    }
+    own = {name: _source(one) for name, one in signature.arguments.items()}
     return {**own, **(given or {})}
+
+
+def _source(one: From) -> Sum | None:
+    """Its owner's data, unless its bounds leave it one value."""
+    if isinstance(one, Shared) or one.owner == "shared":
+        return None
+    constant = one.low is not None and one.low == one.high
+    return Sum(frozenset() if constant else frozenset({one.owner} - {"public"}))
 
 
 def check(name: str, signature: Signature, program: Program, given: Sources) -> None:
@@ -45,9 +48,9 @@ def check(name: str, signature: Signature, program: Program, given: Sources) -> 
 
 
 def kept(signature: Signature, program: Program, given: Sources) -> dict[str, Sum | None]:
-    """Of which data each kept result is a sum; None: of none."""
+    """Of which data each kept result is a sum, or is made otherwise."""
     found: list[Found] | None = None
-    whole = {}
+    whole: dict[str, Sum | None] = {}
     for result, one in signature.results.items():
         if isinstance(one, Kept):
             found = sums(program.nodes, given) if found is None else found

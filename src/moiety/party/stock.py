@@ -145,6 +145,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 def _corrections(path: Path, begin: int, sizes: Sequence[int]) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(begin)
+        # its name goes first: who reads it last asks for no more
+        path.unlink()
         for size in sizes:
             yield file.read(size)
-    path.unlink()

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from moiety.errors import InternalError, PeerMisbehaved, UsageError
+from moiety.lang.types import WORD_BITS
 from moiety.message import decode as decode_message
 from moiety.message import encode as encode_message
 from moiety.plan import bill as bills
@@ -48,6 +49,8 @@ LARGEST = 1 << 24
 """Bytes of an encoded bill."""
 MOST = 1 << 40
 """The largest number in a bill, but for the entries of tables."""
+FIELD = 1 << 35
+"""The most bits of a field: a message holds no more."""
 HASH = 32
 SCHEMA = {"plan": bytes, "steps": list[bytes]}
 STEP = {"index": int, "items": list[bytes], "input": str | None, "step": int | None}
@@ -134,7 +137,15 @@ def _built(data: bytes, kind: type, sender: str) -> Any:
     left = [*numbers, *flags, *parts]
     if left or not issubclass(made, kind):
         raise ValueError("fields that do not belong")
-    return made(*values)
+    return _fitting(made(*values))
+
+
+def _fitting(structure: Any) -> Any:
+    """The structure, if its fields can be dealt."""
+    for field in structure.fields() if isinstance(structure, Correlation) else ():
+        if not 1 <= field.bits <= WORD_BITS or not 0 <= field.size <= FIELD:
+            raise ValueError("a field out of bounds")
+    return structure
 
 
 def _value(

@@ -99,6 +99,10 @@ class Correlation(ABC):
     def _values(self, *random: Array) -> Iterable[Array]:
         """The dependent fields from the random ones, in the clear: the dealer's work."""
 
+    def fields(self) -> tuple[Field, ...]:
+        """All fields, random ones first."""
+        return self._random() + self._dependent()
+
     def corrections(self) -> tuple[int, ...]:
         """The bits of each field that party 1 is sent."""
         return tuple(field.size for field in self._dependent())
@@ -208,10 +212,8 @@ class Part:
 
     def arrays(self) -> Shares:
         """This party's share of every field, random ones first; empty where it holds nothing."""
-        fields = self._correlation._random() + self._correlation._dependent()
-        return tuple(
-            _read(field, self.packed, index, self._party) for index, field in enumerate(fields)
-        )
+        fields = enumerate(self._correlation.fields())
+        return tuple(_read(field, self.packed, index, self._party) for index, field in fields)
 
     def __repr__(self) -> str:
         return f"Part({self._correlation}, party {self._party})"

@@ -26,8 +26,6 @@ from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, Rows
 from moiety.ring import matmul, matmul_transposed, received, unpack_words
 
-"""Words of a table that are masked and sent together."""
-
 
 @dataclass(frozen=True)
 class Mask(Correlation):

@@ -143,14 +143,14 @@ class Spending:
         """
         if self._source is None:
             return
-        corrections, self._source = next(self._source, None), None
+        corrections = next(self._source, None)
         if corrections is None or len(corrections) != self._size:
             size = 0 if corrections is None else len(corrections)
             raise MaterialError(
                 f"a lot with {size} bytes of corrections for a run, not {self._size}"
             )
         received(self._run.complete, corrections)
-        self.corrections = corrections
+        self.corrections, self._source = corrections, None
 
     def __repr__(self) -> str:
         return f"Spending(party {self.party})"

@@ -145,8 +145,12 @@ class Secure(Planner):
         if isinstance(type.owner, Private):
             owner = type.owner.party
             return _Bound(tuple(words if p == owner else None for p in self.here), by)
-        if words is not None:
-            self.agree(name, words)
+        if words is None:
+            raise InternalError(f"{name} is nobody's, and not here")
+        self.agree(name, words)
+        if type.owner == SHARED:
+            # what all know is shared as itself and nothing
+            return _Bound(tuple(np.zeros_like(words) if p else words for p in self.here), by)
         return _Bound((words,) * len(self.here), by)
 
     def _once(self, compiled: Compiled, name: str, given: Owned, words: Array | None) -> Any:

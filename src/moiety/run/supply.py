@@ -187,8 +187,16 @@ class Service:
         for party in (1, 0):
             try:
                 corrections = b"".join([next(flows[party]) for _ in range(count)])
-            except (ValueError, OverflowError, MemoryError, InternalError) as error:
+            except BaseException as error:
+                if not _of_the_bill(error):
+                    raise
                 sender = self.channels[0].peer
                 raise PeerMisbehaved(f"{sender} asks for what cannot be dealt") from error
             if bill.sizes[party]:
                 self.channels[party].send(Kind.MATERIAL, corrections)
+
+
+def _of_the_bill(error: BaseException) -> bool:
+    """Whether dealing failed for what was asked; a kernel's panic is no Exception."""
+    kinds = (ValueError, OverflowError, MemoryError, InternalError)
+    return isinstance(error, kinds) or type(error).__name__ == "PanicException"

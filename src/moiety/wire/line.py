@@ -14,6 +14,8 @@ from moiety.wire.transport import Transport
 from moiety.wire.watch import Lookout, Watch
 from moiety.wire.writer import Writer
 
+TURN = 64
+"""Pieces that move before a line looks at the time, and at who else is there."""
 STALE = 0.5
 
 
@@ -114,7 +116,9 @@ class Line:
                 raise InternalError(f"the channel to {self._peer.name} is used after its end")
             try:
                 if self.writer.frames and time.monotonic() - self._heard > STALE:
-                    while self._receive():
+                    for _ in range(TURN):
+                        if not self._receive():
+                            break
                         self.reader.next(None)
                 return self._alternate(wanted)
             except ConnectionError as error:
@@ -123,16 +127,20 @@ class Line:
                 raise self._watch.with_others(loss, self._transport.fileno()) from None
 
     def _alternate(self, wanted: Wanted | None) -> bytes | None:
-        """Sends a piece and reads a piece in turn, as long as either goes on."""
+        """Sends a piece and reads a piece in turn, as long as either goes on, or for a while.
+
+        A peer that sends without end must not keep this side from noticing anything else.
+        """
         frames, payload = self.writer.frames, None
-        while True:
+        for _ in range(TURN):
             moving = bool(frames and self._send() and frames)
             if payload is None and (wanted or frames):
                 payload = self.reader.next(wanted)
                 if payload is None and self._receive():
                     continue
             if not moving:
-                return payload
+                break
+        return payload
 
     def _flush(self) -> bool:
         """Sends what the system takes; whether that is all."""
