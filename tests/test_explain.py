@@ -11,7 +11,7 @@ import moiety
 import moiety.array as xp
 from moiety import From, Kept, Results, Shared, To
 from moiety.cli import console
-from moiety.cli.main import app
+from moiety.cli.main import app, main
 from moiety.errors import InternalError, UsageError
 from moiety.function.function import Page
 from moiety.plan.explain import Measured, Took
@@ -144,7 +144,7 @@ def test_try_runs_a_function_among_local_parties(folder, how):
 
 
 MISTAKES = {
-    "no file": (["explain", "nowhere.py:f"], "no such file"),
+    "no file": (["explain", "nowhere.py:f"], "there is no file"),
     "no function": (["explain", "{}/lending.py:xp"], "no secure function"),
     "a bad shape": (["explain", "{}/lending.py:score", "--shape", "x=ten"], "the shape"),
     "no value": (["try", "{}/lending.py:score", "--arg", "x"], "name=value"),
@@ -197,3 +197,42 @@ def test_texts_of_others_are_shown_as_text(compiled):
     page = Page(replace(data, title=hostile, lines=(line, *data.lines[1:])))
     assert "<script" not in page._repr_html_() and "&lt;script&gt;" in page._repr_html_()
     assert "\x1b" not in console.printable(str(page))
+
+
+def test_a_comparison_of_what_rounding_cannot_tell_apart_is_said(tmp_path):
+    (tmp_path / "near.py").write_text(
+        "import moiety.array as xp\nfrom moiety import From, To, secure\n\n"
+        "@secure\ndef above(a: From('bank', low=0, high=1), b: From('payco', low=0, high=1)) "
+        "-> To('bank'):\n    return xp.sum(a > b)\n"
+    )
+    a = np.linspace(0.1, 0.9, 9)
+    np.save(tmp_path / "a.npy", a)
+    np.save(tmp_path / "b.npy", a - 1e-8)
+    given = [f"--arg={name}={tmp_path / name}.npy" for name in "ab"]
+    result = CliRunner().invoke(app, ["try", "--twin", f"{tmp_path}/near.py:above", *given])
+    assert result.exit_code == 0 and "beyond the bound" in result.output
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return xp.var(a)", "mine.py:6: AttributeError"),
+        ("return a // 7", "mine.py:6: TypeError"),
+        ("raise ValueError('my own check')", "my own check"),
+        ("return (", "mine.py:6: '(' was never closed"),
+        ("return xp.grad(lambda w: xp.sum(w), 3)(a)", "argument 3 of 1"),
+        ("return a * steps", "needs its public parameter steps"),
+    ],
+)
+def test_mistakes_in_a_users_file_are_told_as_such(tmp_path, monkeypatch, capsys, body, words):
+    head = "import moiety.array as xp\nfrom moiety import From, To, secure\n\n@secure\n"
+    path = tmp_path / "mine.py"
+    path.write_text(
+        head + f"def f(a: From('bank', low=0, high=1), steps) -> To('bank'):\n    {body}\n"
+    )
+    steps = [] if "steps" in body else ["--arg", "steps=2"]
+    monkeypatch.setattr("sys.argv", ["moiety", "explain", f"{path}:f", "--shape", "a=3", *steps])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = "".join(capsys.readouterr())
+    assert ended.value.code == 2 and words in told and "Traceback" not in told

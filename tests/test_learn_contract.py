@@ -179,3 +179,17 @@ def test_a_score_needs_labels():
     model = LogisticRegression(runner("clear"), max_iter=2).fit(X, y)
     with pytest.raises(UsageError, match="all labels"):
         model.score(X, Owned("payco", y.shape))
+
+
+def test_owners_are_matched_by_name():
+    rng = np.random.default_rng(4)
+    own, theirs = rng.normal(size=(120, 2)), rng.normal(size=(120, 3))
+    label = (own[:, 0] - theirs[:, 1] > 0).astype(int)
+    first, second = CLEAR.parties[:2]
+    model = LogisticRegression(CLEAR, receiver=first)
+    model.fit(Vertical(**{first: own, second: theirs}), label)
+    told = model.decision_function(Vertical(**{first: own, second: theirs}))
+    swapped = model.decision_function(Vertical(**{second: theirs, first: own}))
+    assert np.array_equal(told, swapped)
+    with pytest.raises(DataError, match="was fitted to columns of"):
+        model.predict(Vertical(**{first: theirs, second: own}))

@@ -32,7 +32,7 @@ def called(credentials=None, *, beat=60.0):
         base().address,
         "enclave",
         credentials=credentials or make_credentials("stranger", 1),
-        deadline=SOON,
+        deadline=4 * SOON,  # another caller's handshake may be under way
         options=Options(watch=Watch(silence=SOON, beat=beat)),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from moiety.array.elementwise import clip, multiply, square, where
-from moiety.array.number import Array, Tracing, lift, tracing
+from moiety.array.number import Array, Tracing, lift, rescaled, tracing
 from moiety.array.operators import FUNCTIONS
 from moiety.array.reduce import matmul
 from moiety.array.reduce import sum as total
@@ -47,6 +47,11 @@ def value_and_grad(
     """The function's value, and its derivative by one argument."""
 
     def both(*arguments: Array) -> tuple[Array, Array]:
+        if not -len(arguments) <= argnum < len(arguments):
+            raise UsageError(
+                f"the derivative by argument {argnum} of {len(arguments)}",
+                hint="arguments are numbered from 0",
+            )
         builder = _traced(arguments[argnum])
         result = function(*arguments)
         if result.size != 1:
@@ -225,7 +230,7 @@ def _take(step: Step, operands: list[Array], g: Array) -> Gradients:
 
 
 def _approximated(step: Step, operands: list[Array], g: Array) -> Gradients:
-    argument, result = operands
+    argument, result = operands[0], rescaled(operands[1])
     return [g * _SLOPES[step.parameters["function"]](result, argument)]
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from moiety.errors import UsageError
+from moiety.errors import MoietyError, UsageError
 from moiety.function.function import FRACTION, Compiled, Function
+from moiety.lang.source import of_the_file
 from moiety.message import decode, encode
 from moiety.plan.calibration import LARGEST, Calibration
 from moiety.plan.pipeline import Target
@@ -66,9 +67,21 @@ class Wanted:
         return {**shapes(self.shapes), **arguments(self.arguments)}
 
     def compiled(self, clock: Callable[[], float] = float) -> Compiled:
-        """The function with its plan."""
+        """The function with its plan.
+
+        Raises:
+            UsageError: it cannot be compiled, or its file is at fault: at which line.
+        """
         target = self.target(clock)
-        return function(self.place).compile(self.given(), target=target, fraction=self.fraction)
+        try:
+            found = function(self.place)
+            return found.compile(self.given(), target=target, fraction=self.fraction)
+        except MoietyError:
+            raise
+        except Exception as error:
+            if mistake := of_the_file(error):
+                raise mistake from error
+            raise
 
     def for_a_party(self, compiled: Compiled) -> "Wanted":
         """The same for a process that brings its inputs otherwise: their shapes suffice."""
@@ -110,8 +123,10 @@ def function(place: str) -> Function:
     """The secure function at FILE.py:name; the file is run, and may import its neighbours."""
     file, _, name = place.rpartition(":")
     path = Path(file)
-    if not file or not path.is_file():
-        raise UsageError(f"no such file in {place!r}", hint="say FILE.py:function")
+    if not file:
+        raise UsageError(f"which function of {place}?", hint=f"say {place}:function")
+    if not path.is_file():
+        raise UsageError(f"there is no file {file}", hint="say FILE.py:function")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{file} is not a Python file")
@@ -134,6 +149,8 @@ def shapes(given: Iterable[str]) -> dict[str, tuple[int, ...]]:
             found[name] = tuple(int(size) for size in text.split(",") if size)
         except ValueError:
             raise UsageError(f"the shape {name}={text}", hint="say x=1000,10") from None
+        if any(size < 0 for size in found[name]):
+            raise UsageError(f"the shape {name}={text} has a size below 0", hint="say x=1000,10")
     return found
 
 

@@ -88,6 +88,12 @@ def _show(compiled: Compiled, outcome: Outcome, *, as_json: bool) -> None:
         console.out(console.printable("\n".join(lines)))
 
 
+BEYOND = (
+    "\n  beyond the bound: numbers that differ by less than their rounding were compared,"
+    "\n  which the words can tell as little as measurements could"
+)
+
+
 def _fields(one: Compared) -> dict[str, Any]:
     return {**vars(one), "value": one.value.tolist()}
 
@@ -95,7 +101,8 @@ def _fields(one: Compared) -> dict[str, Any]:
 def _line(one: Compared) -> str:
     value = np.array2string(one.value, precision=6, threshold=12)
     bound = "not stated" if one.bound == float("inf") else f"{one.bound:.3g}"
-    return (
+    told = (
         f"{one.name} → {one.receiver}: {value}\n"
         f"  {one.from_real:.3g} from float64 (bound {bound}), {one.from_clear:.3g} from exact words"
     )
+    return told + (BEYOND if one.from_real > one.bound else "")

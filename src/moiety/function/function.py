@@ -1,5 +1,6 @@
 """A secure function: traced for shapes, planned for a network; runs in the clear as it stands."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +89,12 @@ class Function:
         for name in self.signature.public:
             if name in arguments:
                 given[name] = arguments[name]
+            elif (
+                inspect.signature(self.function).parameters[name].default is inspect.Parameter.empty
+            ):
+                raise UsageError(
+                    f"{self.name} needs its public parameter {name}", hint=f"give {name}=..."
+                )
         returned = self.signature.named(self.function(**given))
         return self._revealed(builder, returned)
 

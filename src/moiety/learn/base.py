@@ -51,13 +51,14 @@ class Joint(BaseEstimator):  # type: ignore[misc]
         x = table(self._runner, X)
         if fitting:
             self.n_features_in_ = x.shape[1]
+            self.widths_ = x.widths
         self._fitted()
         if x.shape[1] != self.n_features_in_:
             raise DataError(
                 f"X has {x.shape[1]} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        return x
+        return x if x.widths is None else x.ordered(getattr(self, "widths_", None))
 
 
 class Classifier(ClassifierMixin, Joint):  # type: ignore[misc]

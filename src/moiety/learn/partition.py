@@ -6,7 +6,7 @@
 In a run between institutions each party gives its own part, and the shapes of the others'.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -47,6 +47,28 @@ class Partition:
         along = sum(part.shape[self.axis] for part in self.parts)
         return (*first[: self.axis], along, *first[self.axis + 1 :])
 
+    @property
+    def widths(self) -> dict[str, int] | None:
+        """How many columns each owner has; None where all have the same columns."""
+        if not self.axis:
+            return None
+        return {part.owner: part.shape[self.axis] for part in self.parts}
+
+    def ordered(self, widths: Mapping[str, int] | None) -> Self:
+        """The same table with its owners in the order in which a model knows them.
+
+        Raises:
+            DataError: other owners, or other numbers of columns.
+        """
+        if widths is not None and self.widths != widths:
+            raise DataError(
+                f"{self} where the model was fitted to columns of {_shown(widths)}",
+                hint="give each owner the columns that fit saw",
+            )
+        order = {name: at for at, name in enumerate(widths or self.owners)}
+        parts = sorted(self.parts, key=lambda part: order[part.owner])
+        return type(self)(**{part.owner: part for part in parts})
+
     def map(self, change: Callable[[Plain], Plain]) -> Self:
         """The table in which each owner changed its own part, but not its shape."""
         return type(self)(**{part.owner: part.made(part.shape, change) for part in self.parts})
@@ -57,6 +79,10 @@ class Partition:
     def __repr__(self) -> str:
         shown = ", ".join(f"{p.owner}: {' × '.join(map(str, p.shape))}" for p in self.parts)
         return f"{type(self).__name__}({shown})"
+
+
+def _shown(widths: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {width}" for name, width in widths.items())
 
 
 class Vertical(Partition):
