@@ -169,9 +169,8 @@ def test_the_names_of_the_package_are_loaded_when_used():
 
 def test_the_receiver_must_compute():
     X, y = sample(60)
-    model = LogisticRegression(runner("clear"), max_iter=2, receiver="union").fit(X, y)
     with pytest.raises(UsageError, match="union"):
-        model.predict(X)
+        LogisticRegression(runner("clear"), max_iter=2, receiver="union").fit(X, y)
 
 
 def test_a_score_needs_labels():
@@ -193,3 +192,29 @@ def test_owners_are_matched_by_name():
     assert np.array_equal(told, swapped)
     with pytest.raises(DataError, match="was fitted to columns of"):
         model.predict(Vertical(**{first: theirs, second: own}))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"C": 0.0}, "C = 0.0"),
+        ({"max_iter": 2.5}, "max_iter = 2.5"),
+        ({"max_iter": -1}, "max_iter = -1"),
+        ({"clip": 0}, "clip = 0"),
+        ({"receiver": "nobody"}, "nobody is to be told"),
+    ],
+)
+def test_hyperparameters_that_mean_nothing_are_refused(wrong, words):
+    x = np.random.default_rng(5).normal(size=(40, 3))
+    with pytest.raises(UsageError, match=words) as caught:
+        LogisticRegression(CLEAR, **wrong).fit(x, (x[:, 0] > 0).astype(int))
+    assert caught.value.hint
+
+
+def test_layers_and_rows_must_be_some():
+    x = np.random.default_rng(5).normal(size=(40, 3))
+    for sizes in (4, (0,)):
+        with pytest.raises(UsageError, match="hidden_layer_sizes"):
+            MLPClassifier(CLEAR, hidden_layer_sizes=sizes).fit(x, (x[:, 0] > 0).astype(int))
+    with pytest.raises(DataError, match="no rows"):
+        LogisticRegression(CLEAR).fit(x[:0], np.empty(0))

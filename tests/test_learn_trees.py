@@ -212,7 +212,7 @@ def test_the_splits_are_what_their_matrices_say():
 
 HOSTILE = {
     "a histogram that does not exist": ({"histogram": "sketch"}, UsageError, "sketch"),
-    "no trees": ({"n_estimators": 0}, UsageError, "trees"),
+    "no trees": ({"n_estimators": 0}, UsageError, "n_estimators = 0"),
     "too deep": ({"max_depth": 9}, UsageError, "depth"),
     "no penalty": ({"reg_lambda": 0.0}, UsageError, "penalty"),
     "other bins": ({"bins": (3, 5)}, DataError, "columns"),

@@ -5,7 +5,10 @@ or to the runner's first party, what they are asked for and nothing else; elsewh
 None. They carry the rounding coins of training's truncations, which the receiver learns too.
 """
 
+import math
+from collections.abc import Sequence
 from functools import cache
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,21 @@ from moiety.array import Array
 from moiety.errors import DataError, UsageError
 from moiety.function.function import Function
 from moiety.function.runner import Owned, Runner, Secret
-from moiety.function.signature import To
+from moiety.function.signature import COMPUTING, To
 from moiety.learn.partition import Horizontal, Partition, Plain, labels, shuffled, table
 from moiety.learn.program import Brought, Layout, Values, bring, held, secured
 
 LABELS = (0.0, 1.0)
+WHOLE = ("max_iter", "batch_size", "n_estimators", "max_depth")
+POSITIVE = ("C", "clip", "bound", "learning_rate", "learning_rate_init")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and int(value) >= 1
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < math.inf
 
 
 class Joint(BaseEstimator):  # type: ignore[misc]
@@ -42,6 +55,27 @@ class Joint(BaseEstimator):  # type: ignore[misc]
     def _receiver(self) -> str:
         return self.receiver or self._runner.parties[0]
 
+    def _check_parameters(self) -> None:
+        """Refuses hyperparameters that mean nothing, and a receiver that can be told nothing."""
+        parameters = self.get_params(deep=False)
+        sizes = parameters.get("hidden_layer_sizes", ())
+        layers = sizes if isinstance(sizes, Sequence) else (None,)
+        wrong = [name for name in WHOLE if not _whole(parameters.get(name, 1))]
+        wrong += [name for name in POSITIVE if not _positive(parameters.get(name, 1.0))]
+        wrong += ["hidden_layer_sizes"] if not all(map(_whole, layers)) else []
+        if wrong:
+            kind = "whole numbers" if wrong[0] in (*WHOLE, "hidden_layer_sizes") else "a number"
+            raise UsageError(
+                f"{wrong[0]} = {parameters[wrong[0]]!r} of {type(self).__name__}",
+                hint=f"give {kind} above 0",
+            )
+        computing = self._runner.parties[:COMPUTING]
+        if self._receiver not in computing:
+            raise UsageError(
+                f"{self._receiver} is to be told, and does not compute",
+                hint=f"receiver= is one of the runner's first two parties: {', '.join(computing)}",
+            )
+
     def _fitted(self) -> None:
         if not hasattr(self, "n_features_in_"):
             raise UsageError(f"this {type(self).__name__} is not fitted", hint="call fit first")
@@ -50,6 +84,9 @@ class Joint(BaseEstimator):  # type: ignore[misc]
         """The table by owner; outside `fit` with the columns that `fit` saw."""
         x = table(self._runner, X)
         if fitting:
+            self._check_parameters()
+            if not len(x):
+                raise DataError(f"no rows to learn from: {x}")
             self.n_features_in_ = x.shape[1]
             self.widths_ = x.widths
         self._fitted()
