@@ -197,7 +197,8 @@ class Node(ABC):
             simulated=enclave.simulated,
         )
         if enclave.simulated:
-            self.steps.note("SIMULATED enclave: whoever runs its host can see everything in it")
+            inside = "what it deals, and no row" if self.job.model.by_mpc else "everything in it"
+            self.steps.note(f"SIMULATED enclave: whoever runs its host can see {inside}")
         return enclave
 
     def score(self, scoring: Scoring, rows: npt.NDArray[np.int64]) -> list[Timing]:

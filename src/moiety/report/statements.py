@@ -153,11 +153,16 @@ def _scores(report: PartyReport) -> Statement:
             f"This model is linear: {count(weights + 1)} scores of freely chosen applicants are "
             f"enough to solve for its {count(weights)} weights and its constant. "
         )
+    about = (
+        "the model, and so about all rows that it was trained on"
+        if header.own_people
+        else "the model and about the other party's columns of that applicant"
+    )
     return Statement(
         "What scores give away",
-        f"Every score tells {header.scores_to} something about the model and about the other "
-        f"party's columns of that applicant; this remains, however it is computed. {solved}Both "
-        f"parties therefore allow one score per id in a job, which has one model.",
+        f"Every score tells {header.scores_to} something about {about}; this remains, however it "
+        f"is computed. {solved}The parties therefore allow one score per id in a job, which has "
+        f"one model.",
     )
 
 
