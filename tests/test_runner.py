@@ -187,3 +187,11 @@ def test_secrets_are_raised_and_joined_without_a_message(kind):
     assert opened(Secret.concat(kept, axis=1)).tolist() == [[0.5, -0.5, 1.25, -1.25]]
     with pytest.raises(UsageError, match="kinds"):
         Secret.concat([both, fine])
+
+
+@BOTH
+@pytest.mark.parametrize("parties", ["bank", ("bank",), ("bank", "bank")])
+def test_a_runner_is_among_two_parties_at_least(kind, parties):
+    with pytest.raises(UsageError, match="a runner among") as caught:
+        kind(parties)
+    assert "at least two" in caught.value.hint

@@ -31,6 +31,7 @@ class Gather(Secure):
     store: Store = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.here = (self.party,)
 
     def begin(self, plan: Plan, runs: int, masks: Mapping[str, MaskUse]) -> tuple[bytes, Run]:

@@ -48,6 +48,14 @@ class Planner:
     _plans: dict[Any, Compiled] = field(default_factory=dict, init=False, repr=False)
     _sums: dict[Any, Mapping[str, Sum | None]] = field(default_factory=dict, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        parties = self.parties
+        if isinstance(parties, str) or len(set(parties)) < max(COMPUTING, len(parties)):
+            raise UsageError(
+                f"a runner among {parties!r}",
+                hint='name at least two parties, each once: ("bank", "payco")',
+            )
+
     def compiled(
         self, function: Function, arguments: Mapping[str, Given], tables: Sequence[str] = ()
     ) -> Compiled:

@@ -32,6 +32,7 @@ class Remote(Secure):
     progress: Progress = quiet
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.here = (self.session.party,)
         self._course = hashlib.sha256(self.about)
 
