@@ -132,7 +132,7 @@ def _order(bill: Bill, runs: int, masks: Mapping[str, MaskUse]) -> bytes:
 
 def _pieces(header: bytes, material: Material) -> Iterator[bytes]:
     yield len(header).to_bytes(_LENGTH, "little") + header
-    yield from material.open()
+    yield from map(bytes, material.open())
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:

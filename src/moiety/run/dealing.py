@@ -8,15 +8,17 @@ compute the other's inputs: the profile assumes that the dealer colludes with no
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from moiety._core import Dealt
 from moiety.errors import MaterialError
 from moiety.message import decode, encode
 from moiety.plan.bill import Bill, Placed
 from moiety.plan.plan import Plan
+from moiety.protocols.base import Message
 from moiety.protocols.correlations import Part, Rows, Supply
 from moiety.protocols.masked import Mask
-from moiety.ring import Stream, derive, received
+from moiety.ring import Pieces, Stream, derive, received
 
 SEED = LOT = 16
 OVERHEAD = 256
@@ -61,7 +63,7 @@ class Material:
     note each lot durably before the first run, and never decode it again.
     """
 
-    def __init__(self, lot: Lot, source: Iterable[bytes]) -> None:
+    def __init__(self, lot: Lot, source: Iterable[Message]) -> None:
         self.lot, self.spent = lot, False
         self._source = iter(source)
 
@@ -86,7 +88,7 @@ class Material:
             yield spending
             spending.complete()
 
-    def open(self) -> Iterator[bytes]:
+    def open(self) -> Iterator[Message]:
         """The corrections of each run, for who carries them on; it is spent thereby."""
         if self.spent:
             raise MaterialError("a spent lot of correlated randomness is not sent")
@@ -95,7 +97,8 @@ class Material:
 
     def encode(self) -> bytes:
         """Its bytes, as the dealer sends them over an encrypted channel."""
-        return encode({"corrections": b"".join(self.open()), **asdict(self.lot)})
+        corrections = b"".join(map(bytes, self.open()))
+        return encode({"corrections": corrections, **asdict(self.lot)})
 
     @classmethod
     def decode(cls, data: bytes, *, limit: int) -> "Material":
@@ -122,12 +125,12 @@ class Spending:
     what a party sends first depends on what it draws alone.
     """
 
-    def __init__(self, bill: Bill, party: int, key: bytes, source: Iterator[bytes]) -> None:
+    def __init__(self, bill: Bill, party: int, key: bytes, source: Iterator[Message]) -> None:
         self.party, self.corrections = party, b""
         self._steps, self._size = bill.steps, bill.sizes[party]
         self._run = bill.parts[party].dealt(key)
         self._parts = self._run.parts
-        self._source: Iterator[bytes] | None = source
+        self._source: Iterator[Message] | None = source
 
     def of(self, step: int) -> Supply:
         """Those of one step."""
@@ -143,7 +146,8 @@ class Spending:
         """
         if self._source is None:
             return
-        corrections = next(self._source, None)
+        dealt = next(self._source, None)
+        corrections = None if dealt is None else bytes(dealt)
         if corrections is None or len(corrections) != self._size:
             size = 0 if corrections is None else len(corrections)
             raise MaterialError(
@@ -217,13 +221,13 @@ class Dealer:
             Material(keys[1], (self._taken(run, whole, at, 1) for at in range(runs))),
         )
 
-    def _taken(self, run: "_Run", whole: dict[int, bytes], at: int, party: int) -> bytes:
+    def _taken(self, run: "_Run", whole: dict[int, bytes], at: int, party: int) -> Message:
         """One party's corrections of a run; if there are common ones, the first to ask keeps."""
         if not run.bill.sizes[0]:
             return run.corrections(at) if party else b""
         sent = whole.pop(at, None)
         if sent is None:
-            sent = whole[at] = run.corrections(at)
+            sent = whole[at] = bytes(run.corrections(at))
         return sent if party else common(run.bill, sent)
 
     def _check(self, bill: Bill, runs: int, used: Mapping[str, MaskUse]) -> None:
@@ -253,16 +257,17 @@ class _Run:
     masks: Mapping[str, _KeptMask]
     used: Mapping[str, MaskUse]
 
-    def corrections(self, run: int) -> bytes:
+    def corrections(self, run: int) -> Message:
         """What party 1 is sent for one run: the corrections of the whole bill, in order."""
         pairs = zip(self.keys, self.bill.drawn, strict=True)
         first, second = (layout.dealt(lot.key(run)).parts for lot, layout in pairs)
-        return b"".join(
+        parts = [
             item.correlation.corrected(
                 first[item.stream], second[item.stream], self._rows(item, run)
             )
             for item in self.bill.items
-        )
+        ]
+        return parts[0] if len(parts) == 1 else Pieces(sum(map(len, parts)), partial(iter, parts))
 
     def _rows(self, item: Placed, run: int) -> Rows | None:
         """The mask of the item's table."""

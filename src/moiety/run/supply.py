@@ -17,6 +17,7 @@ from moiety.errors import InternalError, MaterialError, PeerMisbehaved, PolicyRe
 from moiety.message import decode, encode
 from moiety.plan import billing
 from moiety.plan.bill import Bill
+from moiety.protocols.base import Message
 from moiety.run.dealing import LOT, SEED, Dealer, Lot, MaskUse, Material, fresh
 from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
@@ -182,18 +183,19 @@ class Service:
         for count in _messages(bill, runs):
             self._some_runs(bill, flows, count)
 
-    def _some_runs(self, bill: Bill, flows: Sequence[Iterator[bytes]], count: int) -> None:
+    def _some_runs(self, bill: Bill, flows: Sequence[Iterator[Message]], count: int) -> None:
         """Party 1 first: it takes the corrections, and party 0 waits for its common part only."""
         for party in (1, 0):
             try:
-                corrections = b"".join([next(flows[party]) for _ in range(count)])
+                several = [next(flows[party]) for _ in range(count)]
             except BaseException as error:
                 if not _of_the_bill(error):
                     raise
                 sender = self.channels[0].peer
                 raise PeerMisbehaved(f"{sender} asks for what cannot be dealt") from error
             if bill.sizes[party]:
-                self.channels[party].send(Kind.MATERIAL, corrections)
+                one = several[0] if count == 1 else b"".join(map(bytes, several))
+                self.channels[party].send(Kind.MATERIAL, one)
 
 
 def _of_the_bill(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from moiety._core import Tally
 from moiety.errors import InternalError
@@ -64,8 +65,12 @@ class Writer:
 def _divided(payload: Payload) -> tuple[int, Iterator[Buffer]]:
     """The length of a payload, and its pieces."""
     if isinstance(payload, Pieces):
-        return len(payload), iter(payload)
+        return len(payload), chain.from_iterable(map(_small, payload))
+    view = memoryview(payload)
+    return view.nbytes, _small(payload)
+
+
+def _small(payload: Buffer) -> Iterator[Buffer]:
     view = memoryview(payload)
     view = view.cast("B") if view.nbytes else memoryview(b"")
-    places = range(0, len(view), PIECE)
-    return len(view), (view[begin : begin + PIECE] for begin in places)
+    return (view[begin : begin + PIECE] for begin in range(0, len(view), PIECE))
