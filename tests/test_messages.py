@@ -52,7 +52,8 @@ def digests():
                 program = twin.alone(primitive, way, example, copies=2)
                 dealer = twin.replayed(SEED)
                 _, uses = twin.masked(program, shares(program), dealer)
-                dealt = [b"".join(m.open()) for m in dealer.deal(program.bill, masks=uses)]
+                lots = dealer.deal(program.bill, masks=uses)
+                dealt = [b"".join(map(bytes, lot.open())) for lot in lots]
                 found = twin.run(program, shares(program), dealer=twin.replayed(SEED))
                 said = [data for messages in found.rounds for data in messages.values()]
                 digest = hashlib.sha256(b"|".join([*dealt, *said])).hexdigest()
