@@ -62,7 +62,7 @@ def test_a_kept_sum_is_told_by_no_later_call(kind):
         run.call(merged, x=Owned.of("bank", np.ones(2)), w=y)
     squared = run.call(squares, w=y)["w"]
     payco = frozenset({"payco"})
-    assert squared.sum_of == Sum(payco, mixed=True, alone=payco)
+    assert squared.sum_of == Sum(payco, alone=payco)
     assert float(run.call(told, w=squared)["result"][0, 0]) == 0.25
     mixed = Secret.concat([squared, y])
     assert mixed.sum_of == Sum(frozenset({"payco"}), parts=True)

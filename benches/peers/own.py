@@ -15,6 +15,7 @@ import os
 import socket
 import statistics
 import time
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -90,15 +91,8 @@ class Party:
         return words - mask if self.me else mask
 
     def _mask(self):
-        given = self.made.plan.inputs[masked("x")]
-        plan = masking(
-            given.__class__(
-                **{
-                    **{f: getattr(given, f) for f in given.__slots__},
-                    "shape": self.work.plain()["x"].shape,
-                }
-            )
-        )
+        shape = self.work.plain()["x"].shape
+        plan = masking(replace(self.made.plan.inputs[masked("x")], shape=shape))
         lot = self.source.lot(plan.bill, 1, {})
         inputs = {"x": self.held["x"]} if self.held["x"] is not None else {}
         self.table = self.session.run(plan, inputs, lot, receivers=())["x"]

@@ -39,12 +39,11 @@ LARGEST = 1 << 22
 class Sum:
     """Owners whose data enter each element of a sum; `parts`: those of others enter some, too.
 
-    `mixed`: it is no sum, of data of these owners; each of `alone` knows an element, or all.
+    With `alone` it is no sum, of data of these owners; each of `alone` knows an element, or all.
     """
 
     owners: frozenset[str] = frozenset()
     parts: bool = False
-    mixed: bool = False
     alone: frozenset[str] = frozenset()
 
 
@@ -87,7 +86,7 @@ class Found:
         single = reduce(or_, lone, 0)
         if len(opaque) == len(kinds):
             owners, alone = (self._sum(mask).owners for mask in (every(self.masks), single))
-            return Sum(owners, mixed=True, alone=alone) if alone else None
+            return Sum(owners, alone=alone) if alone else None
         if single:
             return self._sum(reduce(and_, kinds) & OWNERS | VARIOUS)
         mask = any_of([self.masks], self.own)
@@ -137,7 +136,7 @@ class _Tracing:
         if found is None:
             return OPAQUE | ANYONE
         owners = sum(self.bits[name] for name in found.owners)
-        if not found.mixed or not owners & ~self.own:
+        if not found.alone or not owners & ~self.own:
             return owners | (VARIOUS if found.parts else 0)
         known = any(self.bits[name] & self.own for name in found.alone)
         return self.own | VARIOUS if known else owners | OPAQUE
