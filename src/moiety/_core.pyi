@@ -108,9 +108,6 @@ def mask_words(
 ) -> bytes:
     """The message of all parts, each plus or minus its mask: fields from number `field` on."""
 
-def opened_words(own: bytes, theirs: bytes, count: int, bits: int) -> _Words:
-    """The sums of two messages of words, not reduced."""
-
 def multiply_words(
     own: bytes, theirs: bytes, dealt: Dealt, count: int, bits: int, first: bool
 ) -> _Words:

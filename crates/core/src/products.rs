@@ -161,28 +161,6 @@ fn flush<'a>(
     }
 }
 
-/// Writes the sums of two messages of words, unreduced, to `out`.
-///
-/// # Errors
-/// As [`Share::message`].
-pub fn opened_words(
-    own: &[u8],
-    peer: &[u8],
-    bits: u32,
-    out: &mut [u64],
-    features: Features,
-) -> Result<(), Error> {
-    let both = both(own, peer, (out.len(), bits), features)?;
-    let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
-    parallel::each(out.chunks_mut(span).enumerate(), |(part, out)| {
-        let mut buffers = Buffers::default();
-        for (index, chunk) in out.chunks_mut(CHUNK).enumerate() {
-            both.words(part * span + index * CHUNK, chunk, &mut buffers);
-        }
-    });
-    Ok(())
-}
-
 /// What a party sent of an opened array.
 #[derive(Clone, Copy)]
 pub enum Own<'a> {

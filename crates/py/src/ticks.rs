@@ -139,17 +139,6 @@ pub(crate) fn multiply_reals<'py>(
 }
 
 #[pyfunction]
-pub(crate) fn opened_words(
-    py: Python<'_>,
-    own: PyBackedBytes,
-    theirs: PyBackedBytes,
-    count: usize,
-    bits: u32,
-) -> PyResult<Words<'_>> {
-    words(py, count, |out| products::opened_words(&own, &theirs, bits, out, *FEATURES))
-}
-
-#[pyfunction]
 pub(crate) fn multiply_words<'py>(
     py: Python<'py>,
     own: PyBackedBytes,

@@ -83,18 +83,6 @@ class BitScale(Correlation):
         return _core.deal_scaled(first, second, sizes, self.ring, each)
 
 
-def open_bits(ctx: Context, *shares: Array) -> Protocol[list[Array]]:
-    """The bits, known to every party: all in one message, one round."""
-    flat = np.concatenate([share.reshape(-1) for share in shares])
-    answers = yield ctx.to_all(pack_bits(flat))
-    for message in answers.values():
-        flat = flat ^ unpack_bits(message, flat.size)
-    ends = np.cumsum([share.size for share in shares])[:-1]
-    return [
-        part.reshape(share.shape) for part, share in zip(np.split(flat, ends), shares, strict=True)
-    ]
-
-
 def reveal(ctx: Context, share: Array, *, to: int) -> Protocol[Array | None]:
     """The bits at party `to`, None elsewhere; the message is the sender's share."""
     if ctx.party != to:
