@@ -1,0 +1,1 @@
+"""Attacks on what a party really receives in a run: each a number beside its guess line."""
