@@ -4,8 +4,9 @@
 
 Two party processes over TLS, this process deals. LAN is the loopback; WAN an emulated line of 20 ms
 one way and 100 Mbit/s, between the parties and before the dealer. A time is that of dealing, then
-of the run. Plans take turns, so that a busy moment disturbs all alike, and each is compared with the
-chosen plan of the same turn: *against* is the median of these ratios, with its 95 % interval.
+of the run. Plans take turns, in an order drawn anew, so that a busy moment and what ran before
+disturb all alike, and each is compared with the chosen plan of the same turn: *against* is the
+median of these ratios, with its 95 % interval.
 """
 
 import argparse
@@ -138,9 +139,11 @@ def measured(situation, calibration, repeats):
     contenders = plans(situation, calibration)
     seconds = {name: [] for name, _, _ in contenders}
     processor = {name: [] for name, _, _ in contenders}
+    order = np.random.default_rng(7)
     with Arena(WAN) if situation.slow else Arena() as arena:
         for turn in range(repeats + 1):
-            for name, wanted, compiled in contenders:
+            for place in order.permutation(len(contenders)):
+                name, wanted, compiled = contenders[place]
                 data = words(inputs(compiled))
                 arena.order(wanted, compiled, twin.split(compiled.plan, data))
                 timed = arena.timed(compiled)
@@ -189,7 +192,10 @@ def measure(repeats=7, only="", calibration=None):
     return {
         "calibration": calibration.text,
         "situations": [
-            {"name": one.name, "rows": measured(one, calibration, repeats * (1 if one.slow else 20))}
+            {
+                "name": one.name,
+                "rows": measured(one, calibration, repeats * (1 if one.slow else 20)),
+            }
             for one in SITUATIONS
             if only in one.name
         ],

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from signal import SIGINT
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from job_kit import KEPT, company, play, service  # noqa: F401
 from moiety.agreement.record import verify_record
 from moiety.agreement.record_line import line_hash
+from moiety.cli.oracle import compare_with_plaintext
+from moiety.cli.stage import set_stage
 from moiety.data.credit import ID
 from moiety.data.ids import normalise_id
 from moiety.party.config import load_party
 from process_kit import SOON
-from stage_kit import APPLICANTS, scores, spent
+from stage_kit import APPLICANTS, TERMS, Play, scores, spent
 
 pytestmark = pytest.mark.jobs
 NAMES = ("lender", "payco")
@@ -210,3 +213,26 @@ def test_nobody_reads_the_progress(service, company, play):
     lender.deafen()
     assert (lender.end(), payco.end()) == (0, 0), payco.story()
     assert lender.body["header"]["party"] == "lender"
+
+
+# ── a job that stays in the enclave ─────────────────────────────────────────────────────────
+
+
+def test_a_job_that_is_scored_in_the_enclave(company, play, tmp_path):
+    terms = replace(TERMS, scored_by="enclave")
+    made = set_stage(tmp_path / "inside", play.actors, terms)
+    inside = Play(made.folder, made.actors, made.terms, made.address)
+    serving = company.serve(inside)
+    lender, payco = finished(company, inside)
+    first = scores(inside)
+    assert len(first) == APPLICANTS == len(spent(inside, "payco"))
+    assert compare_with_plaintext(inside.folder).largest_difference == 0
+    for name in NAMES:
+        assert not (inside.job_folder(name) / "model.share").exists()
+    assert payco.body["scores"] is None and lender.body["header"]["way"] == "enclave"
+    told = [(one["party"], one["what"]) for one in lender.body["learned"]]
+    assert ("enclave", "bin codes and scores of applicants") in told
+    finished(company, inside)
+    assert scores(inside) == first
+    assert_private(inside)
+    assert serving.alive

@@ -48,6 +48,8 @@ class Job:
     attempts: int
     """How often the tables of one use may be aligned in all runs of the job."""
     scores_to: str
+    scored_by: str
+    """`mpc`: on shares of the model; `enclave`: inside it, which then sees applicants, too."""
     predictions: int
     network: str
     """The profile that plans are made for."""
@@ -56,6 +58,13 @@ class Job:
     def hash(self) -> bytes:
         """SHA-256 of the file, as `sha256sum job.toml` prints it."""
         return hashlib.sha256(self.source).digest()
+
+    @property
+    def way(self) -> str:
+        """Which of the ways it goes: `enclave-mpc`, `enclave`, `mpc` or `transform`."""
+        if self.model.training != "enclave":
+            return self.model.training
+        return "enclave" if self.scored_by == "enclave" else "enclave-mpc"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,6 +164,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         min_applicants=alignment.whole("min_applicants", least, low=1),
         attempts=alignment.whole("attempts", 10, low=1, high=1000),
         scores_to=release.text("scores_to"),
+        scored_by=release.text("scored_by", "mpc"),
         predictions=release.whole("predictions", low=1, high=10_000_000),
         network=plan.text("network", "wan"),
     )
@@ -217,6 +227,14 @@ def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
 def _faults(job: Job) -> Iterator[tuple[bool, str]]:
     yield from (
         (not all(map(is_name, job.names)), "a party's name is 1 to 40 letters, digits and _"),
+        (
+            job.scored_by not in ("mpc", "enclave"),
+            f"scored_by = '{job.scored_by}' is not mpc or enclave",
+        ),
+        (
+            job.scored_by == "enclave" and job.model.training != "enclave",
+            'scored_by = "enclave" is for a model that an enclave trains',
+        ),
         (job.scores_to not in job.names, f"scores_to = '{job.scores_to}' is not a party"),
         (
             job.dealer_certificate is not None and not job.model.by_mpc,

@@ -33,6 +33,7 @@ Split = typer.Option("thin", help="Who has which columns: thin, bills, strong, f
 Overlap = typer.Option(0.8, min=0.05, max=1.0, help="Share of clients in common.")
 Plain = typer.Option(False, "--dealer", help="A dealer that is no enclave deals.")
 Ahead = typer.Option(False, "--ahead", help="All is dealt ahead; the run needs no dealer.")
+Inside = typer.Option(False, "--inside", help="The enclave scores applicants, too.")
 Json = typer.Option(False, "--json", help="Print JSON for machines.")
 
 
@@ -46,6 +47,7 @@ def credit(
     split: str = Split,
     model: str = Model,
     overlap: float = Overlap,
+    inside: bool = Inside,
     folder: Path = Folder,
     oracle: bool = Plaintext,
     json: bool = Json,
@@ -54,7 +56,8 @@ def credit(
     _check(split, model, MODELS)
     cast = credit_cast(split_credit(split, overlap=overlap, seed=SEED))
     story = "A rural lender and a payment company make a joint credit score."
-    _play(folder, story, cast, Terms(model=model), oracle=oracle, as_json=json)
+    terms = Terms(model=model, scored_by="enclave" if inside else "mpc")
+    _play(folder, story, cast, terms, oracle=oracle, as_json=json)
 
 
 @demo.command("lending")

@@ -23,6 +23,7 @@ purposes = ["{purpose}"]
 models = {models}
 training = ["{training}"]
 scores_to = ["{scores_to}"]
+scored_by = ["{scored_by}"]
 max_peer_rows = {max_rows}
 min_common = {min_common}
 max_predictions = {predictions}
@@ -56,6 +57,7 @@ partition = "{partition}"
 {dealer}
 [release]
 scores_to = "{scores_to}"
+scored_by = "{scored_by}"
 predictions = {predictions}
 
 [plan]
@@ -99,6 +101,7 @@ class Terms:
     dealer: bool = False
     """Whether a dealer that is no enclave deals."""
     scores_to: str = "lender"
+    scored_by: str = "mpc"
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Of a horizontal model: the agreed bins."""
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)

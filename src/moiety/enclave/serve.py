@@ -22,7 +22,8 @@ from moiety.enclave.handshake import (
     receive_proposal,
 )
 from moiety.enclave.inputs import Columns, read_columns
-from moiety.enclave.job import train
+from moiety.enclave.job import fit, train
+from moiety.enclave.scoring import score_inside
 from moiety.enclave.upload import CapsuleReader, largest_capsule
 from moiety.errors import MoietyError, PolicyRefused, told
 from moiety.run.steps import Listener, Steps
@@ -119,6 +120,9 @@ class Service:
             raise PolicyRefused("one party brings data, the other has a model already")
         if self.attester is None:
             raise PolicyRefused("a dealer trains no model")
+        if job.scored_by == "enclave":
+            self._all_inside(job, columns, channels)
+            return
         with self.steps.step("training", f"training the {job.model.kind}") as step:
             self.watch.enter("training")
             trained = train(job, columns)
@@ -135,6 +139,19 @@ class Service:
             )
             self.watch.finish()
             step.result = f"one share each, randomness for {dealt:,} predictions"
+
+    def _all_inside(
+        self, job: Job, columns: dict[str, Columns], channels: dict[str, Channel]
+    ) -> None:
+        with self.steps.step("training", f"training the {job.model.kind}") as step:
+            self.watch.enter("training")
+            model = fit(job, columns)
+            step.result = f"trained the model ({job.model.kind})"
+        with self.steps.step("scoring", "scoring applicants") as step:
+            self.watch.enter("prediction")
+            rows = score_inside(job, model, columns, channels)
+            self.watch.finish()
+            step.result = f"scored {rows:,} applicants for {job.scores_to}"
 
     def _deal(self, job: Job, channels: dict[str, Channel]) -> None:
         with self.steps.step("dealing", "dealing for the parties") as step:

@@ -61,6 +61,10 @@ class Coded:
         """All columns side by side, as estimators take them."""
         return np.column_stack(list(self.codes.values())).astype(np.float64)
 
+    def unlabelled(self) -> "Coded":
+        """The same without outcomes."""
+        return Coded(self.codings, self.codes)
+
     def recode(self, table: Table) -> "Coded":
         """Another table's rows, coded alike.
 

@@ -10,6 +10,7 @@ from moiety.errors import MoietyError, told
 from moiety.party.agree import now, own_signature
 from moiety.party.config import Party
 from moiety.party.files import sole_run
+from moiety.party.in_enclave import InEnclave
 from moiety.party.meet import check_ready
 from moiety.party.node import Node
 from moiety.party.offline import Offline, Stocked
@@ -68,7 +69,9 @@ def _node(party: Party, job: Job, listener: Listener, kind: type[N]) -> Iterator
 
 def _kind(party: Party, job: Job) -> type[ThroughEnclave] | type[Joint]:
     """How this party takes part."""
-    if not job.model.by_mpc:
+    if job.way == "enclave":
+        return InEnclave
+    if job.way == "enclave-mpc":
         return ThroughEnclave
     return OnShares if party.name in job.computing else Contributing
 

@@ -59,6 +59,7 @@ class Rules:
     training: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     scores_to: tuple[str, ...]
+    scored_by: tuple[str, ...]
     max_peer_rows: int
     min_common: int
     min_applicants: int
@@ -173,6 +174,7 @@ def load_rules(home: Path) -> Rules:
         training=fields.names("training", []),
         columns={name: columns.names(name) for name in columns.unread()},
         scores_to=fields.names("scores_to", []),
+        scored_by=fields.names("scored_by", ["mpc"]),
         max_peer_rows=fields.whole("max_peer_rows", 0),
         min_common=(least := fields.whole("min_common", 2**31)),
         min_applicants=fields.whole("min_applicants", least),

@@ -34,6 +34,8 @@ def learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
     rows += _of_shapes(facts)
     if facts.share is not None:
         rows += _of_share(job, facts.share)
+    if job.way == "enclave":
+        rows += _of_inside(facts)
     return tuple(rows)
 
 
@@ -44,6 +46,14 @@ def _of_shapes(facts: Facts) -> Iterator[Learned]:
             if name != shape.party:
                 what = f"how many rows {shape.party} brought to train on"
                 yield Learned(name, what, 1, f"{shape.rows:,}: public")
+
+
+def _of_inside(facts: Facts) -> Iterator[Learned]:
+    """What the enclave learned where everything happens in it."""
+    clients = len(facts.aligned["train"].rows)
+    yield Learned("enclave", "bin codes and labels of common clients", clients, "to train")
+    scored = sum(timing.rows for timing in facts.timings)
+    yield Learned("enclave", "bin codes and scores of applicants", scored, "to predict")
 
 
 def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:

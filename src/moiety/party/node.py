@@ -130,6 +130,8 @@ class Node(ABC):
             if found and all(theirs.get(use) == found.digest for theirs in digests.values())
         }
         theirs = [one.get("model") for name, one in digests.items() if name in self.job.computing]
+        if self.job.way == "enclave":
+            return agreed, None
         if self.party.name in self.job.computing:
             return agreed, agreed_model(model, theirs[0], self.spent)
         self.others_keep_a_model = theirs[0] is not None and len(set(theirs)) == 1

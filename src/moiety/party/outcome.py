@@ -35,6 +35,13 @@ from moiety.report.content import (
 from moiety.report.page import write
 from moiety.report.stored import to_json
 
+HELPS = {
+    "enclave-mpc": "trains and deals",
+    "enclave": "trains and scores",
+    "mpc": "deals and sees no row",
+}
+"""What the enclave or the dealer does."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -110,7 +117,7 @@ def _header(facts: Facts) -> Header:
         words += ["receives scores"] if job.scores_to == member.name else []
         words.append(f"brings {len(member.columns)} columns")
         roles.append(PartyRole(member.name, ", ".join(words)))
-    does = "deals and sees no row" if job.model.by_mpc else "trains and deals"
+    does = HELPS[job.way]
     who = "enclave" if job.dealer_certificate is None else "dealer"
     roles.append(PartyRole(who, f"{does}; its host is {job.enclave_host}"))
     return Header(
@@ -124,7 +131,7 @@ def _header(facts: Facts) -> Header:
         model=job.model.kind,
         version=facts.share.digest.hex()[:16] if facts.share else "–",
         simulated=facts.simulated,
-        on_shares=job.model.by_mpc,
+        way=job.way,
         own_people=job.model.horizontal,
     )
 

@@ -37,6 +37,7 @@ def _release(party: Party, job: Job) -> Iterator[str]:
         ("model", job.model.kind, rules.models, "models"),
         ("training", job.model.training, rules.training, "training"),
         ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
+        ("scored_by", job.scored_by, rules.scored_by, "scored_by"),
         ("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"),
     )
     for what, value, allowed, key in lists:

@@ -33,7 +33,7 @@ class ThroughEnclave(Node):
         applicants = self.align(session, tables["score"], "score", agreed)
         chosen = tables["score"].take(applicants.rows)
         rows, before = session.ledger, len(session.ledger)
-        share, timings = self._predict(session, enclave, model, own, chosen)
+        share, timings = self.predict(session, enclave, model, own, chosen)
         self.part()
         facts = Facts(
             party=self.party,
@@ -60,14 +60,15 @@ class ThroughEnclave(Node):
             )
         self.note("release", data_set=self.member.train, rows=rows, bytes=size)
 
-    def _predict(
+    def predict(
         self,
         session: Session,
         enclave: Attested,
         model: KeptModel | None,
         own: Coded,
         chosen: Table,
-    ) -> tuple[ModelShare, list[Timing]]:
+    ) -> tuple[ModelShare | None, list[Timing]]:
+        """Scores the applicants on shares; this party's share of the model."""
         self.options.watch.enter("the hand-over")
         with self.steps.step("hand-over", "receiving a share of the model") as step:
             rows = agree_unscored(session, chosen.ids, self.spent, self.job.predictions)

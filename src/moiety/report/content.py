@@ -41,8 +41,8 @@ class Header:
     model: str
     version: str
     simulated: bool
-    on_shares: bool = False
-    """Whether the parties trained the model on shares, so that nobody saw rows of two parties."""
+    way: str = "enclave-mpc"
+    """`enclave-mpc`, `enclave`, `mpc` or `transform`: see the job's `way`."""
     own_people: bool = False
     """Whether each party brought people of its own."""
 

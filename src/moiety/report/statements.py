@@ -11,6 +11,14 @@ SIMULATED = (
 )
 
 
+_ON_SHARES = {
+    "enclave-mpc": "Alignment and predictions are",
+    "enclave": "Alignment is",
+    "mpc": "Alignment, training and predictions are",
+    "transform": "Alignment is",
+}
+
+
 @dataclass(frozen=True)
 class Statement:
     """A title and what stands behind it; `kind` is good, poor or plain."""
@@ -107,10 +115,31 @@ def bins_explained(header: Header) -> str:
 def trust(report: PartyReport) -> tuple[Statement, ...]:
     """What this job's protection rests on, and where it ends."""
     attested = report.trust is not None and report.trust.evidence is not None
-    broken = (_broken_dealer(report),) if report.header.on_shares else ()
-    if attested and not broken:
-        broken = (_broken_enclave(report),)
+    helper = {"enclave-mpc": _broken_enclave, "enclave": _broken_inside} if attested else {}
+    first = {"mpc": _broken_dealer, "transform": _noise, **helper}.get(report.header.way)
+    broken = (first(report),) if first else ()
     return (*broken, _semi_honest(report), _scores(report), _not_hidden())
+
+
+def _noise(report: PartyReport) -> Statement:
+    header = report.header
+    return Statement(
+        "What the noise protects, and what it does not",
+        f"{header.scores_to} holds a representation of each row: few numbers, with noise. Whoever "
+        f"sees it can tell any two rows apart only as far as the stated ε and δ allow, whatever "
+        f"else they know, the projection included. That somebody is in the table is not hidden, "
+        f"and what holds for most people alike is learned, as it is meant to be.",
+    )
+
+
+def _broken_inside(report: PartyReport) -> Statement:
+    parties = listing(role.name for role in report.header.parties)
+    return Statement(
+        "If the enclave is broken",
+        f"It held the rows trained on and the applicants, that is the binned columns of {parties}, "
+        f"the outcomes, the model and the scores: whoever breaks it learns those, and can falsify "
+        f"results. A host that is a party counts as that party.",
+    )
 
 
 def _broken_dealer(report: PartyReport) -> Statement:
@@ -135,7 +164,7 @@ def _broken_enclave(report: PartyReport) -> Statement:
 
 def _semi_honest(report: PartyReport) -> Statement:
     parties = listing(role.name for role in report.header.parties)
-    what = "Training and predictions are" if report.header.on_shares else "Predictions are"
+    what = _ON_SHARES[report.header.way]
     return Statement(
         "Semi-honest parties",
         f"{what} secure as long as {parties} run the agreed protocol, however closely "
