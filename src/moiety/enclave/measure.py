@@ -17,6 +17,7 @@ DEPENDENCIES = (
     "cbor2",
     "cryptography",
     "dcap-qvl",
+    "dp-accounting",
     "jinja2",
     "lightgbm",
     "numpy",

@@ -19,14 +19,17 @@ from moiety.party.outcome import Outcome
 from moiety.party.spent import SpentIds
 from moiety.party.through_enclave import ThroughEnclave
 from moiety.run.steps import Listener, Steps
+from moiety.wire.channel import Heard
 from moiety.wire.tls import Options
 from moiety.wire.watch import Watch
 
 N = TypeVar("N", bound=Node)
 
 
-def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
+def run_job(party: Party, job: Job, listener: Listener, heard: Heard | None = None) -> Outcome:
     """Runs this party's part of a signed job, and writes its record and report.
+
+    `heard` is told every message that this party receives: its whole view of the others.
 
     Raises:
         PolicyRefused: this party did not sign the job, or a peer did not.
@@ -34,7 +37,7 @@ def run_job(party: Party, job: Job, listener: Listener) -> Outcome:
         PeerLost: a peer, the enclave or the dealer is gone; run the job again.
         AttestationFailed: the enclave is not acceptable; nothing was released.
     """
-    with _node(party, job, listener, _kind(party, job)) as (node, signature):
+    with _node(party, job, listener, _kind(party, job), heard) as (node, signature):
         return node.run(signature)
 
 
@@ -48,7 +51,9 @@ def stock_job(party: Party, job: Job, listener: Listener) -> Stocked:
 
 
 @contextmanager
-def _node(party: Party, job: Job, listener: Listener, kind: type[N]) -> Iterator[tuple[N, bytes]]:
+def _node(
+    party: Party, job: Job, listener: Listener, kind: type[N], heard: Heard | None = None
+) -> Iterator[tuple[N, bytes]]:
     """A party's part of a job under way, and its signature; what ends it, all others are told."""
     signature = own_signature(party, job)
     check_ready(party)
@@ -58,7 +63,7 @@ def _node(party: Party, job: Job, listener: Listener, kind: type[N]) -> Iterator
         Watch(silence=party.silence) as watch,
         _record(party, job) as record,
     ):
-        options = Options(watch=watch, progress=steps.note)
+        options = Options(watch=watch, progress=steps.note, heard=heard)
         try:
             spent = SpentIds(party.job_folder(job), party.signing_key.derive(job.hash))
             yield kind(party, job, steps, options, record, spent), signature

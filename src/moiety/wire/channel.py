@@ -3,9 +3,10 @@
 import hmac
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from moiety.errors import PeerLost
 from moiety.wire.frame import LONGEST_REASON, Kind, Payload
@@ -16,6 +17,7 @@ from moiety.wire.transport import Transport
 from moiety.wire.watch import Watch
 
 GREETING = b"moiety 2"
+Heard: TypeAlias = Callable[[str, str, Kind, bytes], None]
 LAST_WORDS = 1.0
 GREETING_TIME = 10.0
 """Seconds for the greeting in all: a stranger cannot hold a door open with heartbeats."""
@@ -27,6 +29,9 @@ class Channel:
     Every wait reads as well as writes, ends with PeerLost when the peer or another watched one is
     gone or silent, and costs no processor time. A payload is read to its end before a call returns.
     """
+
+    heard: Heard | None = None
+    """Is told each message of the conversation that came: what step, from whom, kind, payload."""
 
     def __init__(self, transport: Transport, peer: str, *, watch: Watch | None = None) -> None:
         self._transport = transport
@@ -98,12 +103,12 @@ class Channel:
 
     def receive(self, kind: Kind, limit: int) -> bytes:
         """The payload of the next message, which must be of `kind` and at most `limit` bytes."""
-        return self._line.complete((kind, 0, limit))
+        return self._received(kind, 0, limit)
 
     def exchange(self, payload: Payload, expect: int) -> bytes:
         """Sends one TICK and receives one of exactly `expect` bytes, both at the same time."""
         self._line.post(Kind.TICK, payload)
-        return self._line.complete((Kind.TICK, expect, expect))
+        return self._received(Kind.TICK, expect, expect)
 
     def tick(self, payload: Payload, expect: int) -> bytes:
         """As `exchange`, but a side from which nothing is due sends no frame."""
@@ -111,7 +116,13 @@ class Channel:
             self._line.post(Kind.TICK, payload)
         elif not expect:
             return b""
-        return self._line.complete((Kind.TICK, expect, expect) if expect else None)
+        return self._received(Kind.TICK, expect, expect) if expect else self._line.complete(None)
+
+    def _received(self, kind: Kind, least: int, limit: int) -> bytes:
+        payload = self._line.complete((kind, least, limit))
+        if self.heard is not None:
+            self.heard(self.step, self.peer, kind, payload)
+        return payload
 
     def rename(self, name: str) -> None:
         """Calls the peer by the name that its certificate proves."""

@@ -18,7 +18,7 @@ from OpenSSL import SSL
 
 from moiety.errors import ConfigError, PeerLost, PolicyRefused
 from moiety.wire.certificates import Credentials, check_dates, fingerprint, holder, short
-from moiety.wire.channel import Channel
+from moiety.wire.channel import Channel, Heard
 from moiety.wire.peer import Peer
 from moiety.wire.secure import TlsTransport, context, secure
 from moiety.wire.watch import Watch
@@ -37,11 +37,13 @@ class Options:
 
     The watch takes every new channel. `link` may put a slow line under TLS (see emulator).
     `progress` gets a sentence about a peer who is not there yet, or a stranger turned away.
+    `heard` gets every message that came on any of them (see `Channel.heard`).
     """
 
     watch: Watch = field(default_factory=Watch)
     link: Callable[[socket.socket], socket.socket] = lambda sock: sock
     progress: Callable[[str], None] = lambda _: None
+    heard: Heard | None = None
 
 
 def connect(
@@ -176,6 +178,7 @@ class _End:
         """The channel after both sides have accepted the other's certificate."""
         certificate = transport.peer_certificate
         channel = Channel(transport, name, watch=self.options.watch)
+        channel.heard = self.options.heard
         try:
             if pins is not None:
                 channel.rename(holder(certificate, pins, name))
