@@ -107,10 +107,10 @@ def test_ones_own_expired_certificate_is_told_before_anything_is_sent(tmp_path):
     (home / "keys" / "tls.pem").write_bytes(expired.certificate_pem)
     (home / "keys" / "tls.key").write_bytes(expired.key_pem)
     with pytest.raises(PolicyRefused, match=r"certificate of payco \(this party\) is valid from"):
-        check_ready(load_party(home))
+        check_ready(load_party(home), job())
     with pytest.raises(ConfigError, match="names no enclave"):
-        check_ready(replace(party("payco"), enclave_address=""))
-    check_ready(party("payco"))
+        check_ready(replace(party("payco"), enclave_address=""), job())
+    check_ready(party("payco"), job())
 
 
 def test_a_listener_that_is_not_the_lender_is_refused():

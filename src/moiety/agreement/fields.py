@@ -1,5 +1,6 @@
 """Strict reading of TOML: every key is known, has its type, and every fault names its place."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from itertools import pairwise
@@ -74,6 +75,15 @@ class Fields:
             shown = value if abs(value) < 10**18 else "a number of many digits"
             raise ConfigError(f"{self.where}: {key} = {shown} is outside {low}..{high}")
         return value
+
+    def real(self, key: str, default: Any = _REQUIRED) -> float:
+        """The number at `key`: a whole one of at least 0, or any but NaN; it may be infinite."""
+        if type(self._table.get(key)) is int:
+            return float(self.whole(key))
+        number = float(self._take(key, float, default))
+        if math.isnan(number):
+            raise ConfigError(f"{self.where}: {key} is not a number")
+        return number
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:
         """The boolean at `key`."""

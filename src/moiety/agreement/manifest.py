@@ -9,6 +9,7 @@ from pathlib import Path
 
 from moiety.agreement.fields import Fields, parse_toml, read_file
 from moiety.agreement.model import Model, read_model
+from moiety.agreement.representation import Representation, read_representation
 from moiety.agreement.signing import public_key
 from moiety.errors import ConfigError
 
@@ -41,6 +42,7 @@ class Job:
     dealer_certificate: str | None
     """`sha256:` of the certificate of a dealer that is no enclave; `enclave_host` runs it."""
     enclave_host: str
+    """Nobody where rows are transformed: that needs no helper."""
     host_may_be_party: bool
     min_common: int
     min_applicants: int
@@ -53,6 +55,8 @@ class Job:
     predictions: int
     network: str
     """The profile that plans are made for."""
+    representation: Representation | None = None
+    """What leaves the owners in a job that transforms rows."""
 
     @cached_property
     def hash(self) -> bytes:
@@ -92,6 +96,11 @@ class Job:
     def computing(self) -> tuple[str, ...]:
         """The two parties that compute on shares; further ones send them theirs."""
         return self.names[:2]
+
+    @property
+    def helped(self) -> bool:
+        """Whether an enclave or a dealer has a part in it."""
+        return not self.model.by_transform
 
     def member(self, name: str) -> Member:
         """The member of that name.
@@ -148,7 +157,8 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
     members = tuple(_member(name, table) for name, table in fields.tables("parties").items())
     model = read_model(fields.table("model"))
     plain = fields.table("dealer", {})
-    enclave = plain if plain.unread() else fields.table("enclave")
+    transformed = fields.table("transform") if model.by_transform else None
+    enclave = plain if plain.unread() or transformed else fields.table("enclave")
     release, plan = fields.table("release"), fields.table("plan", {})
     aligned = not model.horizontal
     alignment = fields.table("alignment") if aligned else fields.table("alignment", {})
@@ -158,7 +168,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         members=members,
         model=model,
         dealer_certificate=plain.text("certificate") if plain.unread() else None,
-        enclave_host=enclave.text("host"),
+        enclave_host="" if transformed else enclave.text("host"),
         host_may_be_party=enclave.flag("host_may_be_party", False),
         min_common=(least := _least(alignment, model)),
         min_applicants=alignment.whole("min_applicants", least, low=1),
@@ -167,6 +177,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         scored_by=release.text("scored_by", "mpc"),
         predictions=release.whole("predictions", low=1, high=10_000_000),
         network=plan.text("network", "wan"),
+        representation=read_representation(transformed) if transformed else None,
     )
     for table in (fields, enclave, release, alignment, plan):
         table.done()
@@ -213,15 +224,19 @@ def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
         yield len(job.members) != 2, "exactly two [parties.NAME] are supported"
         yield len(labels) != 1, f"exactly one party brings a label, not {len(labels)}"
         yield not all(member.score for member in job.members), "a party names no table to score"
+        alone = job.model.by_transform and labels != [job.scores_to]
+        yield alone, "who has the label receives the scores, where others transform their rows"
         return
     columns = {member.columns for member in job.members}
-    yield not job.model.by_mpc, 'a horizontal model is trained by parties: training = "mpc"'
+    inside = job.model.training == "enclave"
+    yield inside, 'a horizontal model is trained by parties: training = "mpc" or "transform"'
     yield len(job.members) < 2, "a horizontal job has at least two [parties.NAME]"
     yield len(labels) < len(job.members), "in a horizontal job each party brings a label"
     yield len(columns) > 1, "in a horizontal job all parties bring the same columns"
     receiver = [member for member in job.members if member.name == job.scores_to]
     yield not all(member.score for member in receiver), f"{job.scores_to} names no table to score"
-    yield job.scores_to not in job.computing, f"{job.scores_to} is to be one of the first two"
+    outside = job.model.by_mpc and job.scores_to not in job.computing
+    yield outside, f"{job.scores_to} is to be one of the first two"
 
 
 def _faults(job: Job) -> Iterator[tuple[bool, str]]:

@@ -32,7 +32,9 @@ MODELS = ("scorecard", "trees")
 """What an enclave trains."""
 BY_MPC = tuple(KINDS)
 """What parties train on shares, with nobody else but a dealer of randomness."""
-TRAINING = {"enclave": MODELS, "mpc": BY_MPC}
+BY_TRANSFORM = ("logistic", "scorecard", "trees")
+"""What the receiver trains on representations of others' rows."""
+TRAINING = {"enclave": MODELS, "mpc": BY_MPC, "transform": BY_TRANSFORM}
 PARTITIONS = ("vertical", "horizontal")
 SOLVERS = ("newton", "sgd")
 FEWER_BINS = Option(16, 2, 250)
@@ -48,7 +50,8 @@ class Model:
 
     kind: str
     training: str = "enclave"
-    """`enclave`: on the joined rows, inside; `mpc`: by the parties, on shares."""
+    """`enclave`: on the joined rows, inside; `mpc`: by the parties, on shares; `transform`: by the
+    receiver, on noisy representations."""
     partition: str = "vertical"
     """`vertical`: other columns of the same people; `horizontal`: the same columns of others."""
     bins: int = 0
@@ -70,6 +73,11 @@ class Model:
     def by_mpc(self) -> bool:
         """Whether no enclave sees a row."""
         return self.training == "mpc"
+
+    @property
+    def by_transform(self) -> bool:
+        """Whether the receiver trains, on representations."""
+        return self.training == "transform"
 
     @property
     def horizontal(self) -> bool:
@@ -95,11 +103,13 @@ class Model:
         """What is wrong with what owners agree on of these columns, and whether it is."""
         agreed = {*self.edges, *self.scales}
         if not self.horizontal:
-            yield bool(agreed), "[model.edges] and [model.scales] are for horizontal models"
+            told = "[model.edges] and [model.scales] are for horizontal models and transforms"
+            yield bool(agreed) and not self.by_transform, told
             return
-        tables = "[model.scales] or [model.edges]" if self.numeric else "[model.edges]"
+        numbers = self.numeric or self.by_transform
+        tables = "[model.scales] or [model.edges]" if numbers else "[model.edges]"
         missing, strange = sorted({*columns} - agreed), sorted(agreed - {*columns})
-        yield bool(self.scales) and not self.numeric, f"a {self.kind} takes bins: [model.edges]"
+        yield bool(self.scales) and not numbers, f"a {self.kind} takes bins: [model.edges]"
         yield bool(missing), f"{tables} has nothing for {', '.join(missing)}"
         yield bool(strange), f"nobody brings {', '.join(strange)}, of which [model] tells"
         twice = sorted({*self.edges} & {*self.scales})

@@ -31,17 +31,29 @@ max_predictions = {predictions}
 [columns]
 {columns}
 
-[enclave]
-hosts = ["operator"]
 {admitted}
 """
 
 _ENCLAVE = """\
+[enclave]
+hosts = ["operator"]
 measurements = ["{measurement}"]
 tcb_statuses = ["UpToDate"]
 accepted_advisories = []
 allow_simulation = true
 simulation_root = "simulation-root.der"
+"""
+
+_DEALER = """\
+[enclave]
+hosts = ["operator"]
+dealers = ["{pinned}"]
+"""
+
+_TRANSFORM = """\
+[transform]
+max_epsilon = {budget}
+delta = {delta}
 """
 
 _JOB = """\
@@ -52,7 +64,7 @@ purpose = "{purpose}"
 kind = "{model}"
 training = "{training}"
 partition = "{partition}"
-{agreed}{parties}
+{options}{agreed}{parties}
 {alignment}
 {dealer}
 [release]
@@ -105,11 +117,20 @@ class Terms:
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Of a horizontal model: the agreed bins."""
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Of a horizontal model: the agreed centres and units."""
+    """Of a horizontal model, and of a transform: the agreed centres and units."""
+    horizontal: bool = False
+    options: Mapping[str, int] = field(default_factory=dict)
+    """Further numbers of the model, by name."""
+    transform: Mapping[str, float | str] = field(default_factory=dict)
+    """The job's `[transform]`."""
+    budget: float = 1000.0
+    """What policies let a person be charged, where rows are transformed."""
 
     @property
     def helper(self) -> str:
-        """Who stands beside the parties."""
+        """Who stands beside the parties; nobody where rows are transformed."""
+        if self.training == "transform":
+            return ""
         return "dealer" if self.dealer else "enclave"
 
 
@@ -139,16 +160,16 @@ class Stage:
 
     def commands(self, verb: str = "run") -> dict[str, list[str]]:
         """The arguments of `moiety` in each of the processes, the helper's first."""
+        parties = {
+            name: [verb, str(self.job), "--as", name, "--home", str(home)]
+            for name, home in self.homes.items()
+        }
         helper = self.terms.helper
+        if not helper:
+            return parties
         home = ["--home", str(self.folder / helper)]
         serve = [helper, "serve", *home, "--job", str(self.job), "--once", "--listen", self.address]
-        return {
-            helper: serve,
-            **{
-                name: [verb, str(self.job), "--as", name, "--home", str(home)]
-                for name, home in self.homes.items()
-            },
-        }
+        return {helper: serve, **parties}
 
     def sign(self) -> None:
         """All parties sign the job as it stands now."""
@@ -181,12 +202,17 @@ def set_stage(folder: Path, actors: tuple[Actor, ...], terms: Terms) -> Stage:
 
 def _helper(stage: Stage) -> tuple[str, str]:
     """Makes the enclave's platform or the dealer's keys; what policies and the job say of it."""
-    if stage.terms.dealer:
+    terms = stage.terms
+    if not terms.helper:
+        told = "".join(f"{key} = {_value(value)}\n" for key, value in terms.transform.items())
+        delta = terms.transform.get("delta", 1e-6)
+        return _TRANSFORM.format(budget=terms.budget, delta=delta), f"[transform]\n{told}"
+    if terms.dealer:
         home = stage.folder / "dealer"
         init_dealer(home)
         pinned = pin_text(fingerprint(load_credentials(home).certificate))
         table = f'[dealer]\nhost = "operator"\ncertificate = "{pinned}"\n'
-        return f'dealers = ["{pinned}"]', table
+        return _DEALER.format(pinned=pinned), table
     platform = SimulationPlatform.create(stage.folder / "enclave" / "platform")
     for home in stage.homes.values():
         (home / "simulation-root.der").write_bytes(platform.root_der)
@@ -216,7 +242,8 @@ def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
     told = {
         **vars(terms),
         "agreed": agreed,
-        "partition": "horizontal" if agreed else "vertical",
+        "options": "".join(f"{name} = {value}\n" for name, value in terms.options.items()),
+        "partition": "horizontal" if terms.horizontal else "vertical",
         "alignment": alignment,
         "dealer": dealer,
         "parties": "".join(_member(cards[each.name], each, terms) for each in stage.actors),
@@ -240,6 +267,10 @@ def _member(card: Path, actor: Actor, terms: Terms) -> str:
         columns=_list(actor.columns),
         max_rows=terms.max_rows,
     )
+
+
+def _value(value: float | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _list(names: tuple[str, ...]) -> str:

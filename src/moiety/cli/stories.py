@@ -97,4 +97,4 @@ def rural_terms(model: str, *, dealer: bool, **sizes: int) -> Terms:
     given = {"model": model, "purpose": RURAL, "scores_to": "union", "dealer": dealer, **sizes}
     scales = SCALES if model in NUMERIC else {}
     edges = {name: cuts for name, cuts in EDGES.items() if name not in scales}
-    return Terms(training="mpc", edges=edges, scales=scales, **given)  # type: ignore[arg-type]
+    return Terms(training="mpc", edges=edges, scales=scales, horizontal=True, **given)  # type: ignore[arg-type]

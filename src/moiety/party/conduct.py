@@ -56,7 +56,7 @@ def _node(
 ) -> Iterator[tuple[N, bytes]]:
     """A party's part of a job under way, and its signature; what ends it, all others are told."""
     signature = own_signature(party, job)
-    check_ready(party)
+    check_ready(party, job)
     steps = Steps(listener)
     with (
         sole_run(party.job_folder(job)),

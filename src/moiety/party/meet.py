@@ -13,15 +13,15 @@ from moiety.wire.channel import Channel
 from moiety.wire.tls import Options, connect, listen
 
 
-def check_ready(party: Party) -> None:
+def check_ready(party: Party, job: Job) -> None:
     """Returns if this party could be let in anywhere: better told at once than by a peer.
 
     Raises:
         PolicyRefused: its own certificate is not valid now.
-        ConfigError: `party.toml` names no enclave.
+        ConfigError: `party.toml` names no enclave, and the job has one, or a dealer.
     """
     check_dates(party.credentials.certificate, f"{party.name} (this party)")
-    if not party.enclave_address:
+    if job.helped and not party.enclave_address:
         raise ConfigError(
             f"{party.home / 'party.toml'} names no enclave", hint='write enclave = "host:port"'
         )

@@ -32,14 +32,15 @@ def _refusals(party: Party, job: Job) -> Iterator[str]:
 
 def _release(party: Party, job: Job) -> Iterator[str]:
     rules = party.rules
-    lists = (
+    lists = [
         ("purpose", job.purpose, rules.purposes, "purposes"),
         ("model", job.model.kind, rules.models, "models"),
         ("training", job.model.training, rules.training, "training"),
         ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
         ("scored_by", job.scored_by, rules.scored_by, "scored_by"),
-        ("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"),
-    )
+    ]
+    if job.helped:
+        lists.append(("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"))
     for what, value, allowed, key in lists:
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
