@@ -5,7 +5,7 @@ from signal import SIGINT
 import pytest
 
 from job_kit import KEPT, company, play  # noqa: F401
-from moiety.cli.processes import run_all
+from moiety.cli.processes import run_all, unheard
 from moiety.errors import MoietyError
 from process_kit import SOON
 from stage_kit import APPLICANTS, CLIENTS, scores, small_split
@@ -74,7 +74,7 @@ def test_the_demo_names_the_cause_among_three_processes(play, capsys, monkeypatc
     monkeypatch.setattr("moiety.cli.processes.GRACE", 0.5)
     (play.job_folder("lender") / "signature").unlink()
     with pytest.raises(MoietyError, match="lender: lender has not signed job") as caught:
-        run_all(play.commands(), as_json=False)
+        run_all(play.commands(), tell=unheard)
     assert caught.value.exit_code == 3 and "moiety job sign" in caught.value.hint
     told = capsys.readouterr()
     assert told.out == "" and "Traceback" not in told.err

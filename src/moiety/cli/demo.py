@@ -8,7 +8,7 @@ import typer
 from moiety.agreement.model import BY_MPC, MODELS
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
-from moiety.cli.processes import run_all
+from moiety.cli.processes import run_all, shown, told
 from moiety.cli.stage import Actor, Stage, Terms, set_stage
 from moiety.cli.stories import credit as credit_cast
 from moiety.cli.stories import lending as lending_cast
@@ -121,9 +121,9 @@ def _play(
         _introduce(stage, story)
     commands = stage.commands()
     if ahead:
-        run_all(stage.commands("offline"), as_json=as_json)
+        run_all(stage.commands("offline"), tell=told if as_json else shown)
         del commands[terms.helper]
-    run_all(commands, as_json=as_json)
+    run_all(commands, tell=told if as_json else shown)
     if oracle:
         _oracle(stage, as_json=as_json)
     _conclude(stage, as_json=as_json)

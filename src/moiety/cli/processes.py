@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from signal import SIGTERM
 
@@ -15,6 +16,8 @@ from moiety.errors import MoietyError, PeerError
 from moiety.run.steps import Event
 
 GRACE = 10.0
+Tell = Callable[[str, str], None]
+"""Gets each line of a process's progress, and who it is."""
 
 
 @dataclass
@@ -24,17 +27,33 @@ class Child:
     who: str
     process: subprocess.Popen[str]
     output: str = ""
+    peak: int = 0
+    """The most memory that it held, in bytes; known when it has ended."""
+    processor: float = 0.0
+    """Seconds of processor time."""
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        process = self.process
+        if process.returncode is None:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if not pid:
+                return None
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.peak = usage.ru_maxrss * 1024
+            self.processor = usage.ru_utime + usage.ru_stime
+        return process.returncode
 
 
-def run_all(commands: Mapping[str, list[str]], *, as_json: bool) -> dict[str, str]:
-    """Starts a process for each of these, relays their progress, and returns what each printed.
+def run_all(commands: Mapping[str, list[str]], *, tell: Tell) -> dict[str, Child]:
+    """Starts a process for each of these, relays their progress, and returns them when they ended.
 
     Raises:
         MoietyError: a process failed; the cause is told with its own sentence.
     """
     children = [_start(who, command) for who, command in commands.items()]
     threads = [
-        threading.Thread(target=reader, args=(child, as_json))
+        threading.Thread(target=reader, args=(child, tell))
         for child in children
         for reader in (_relay, _collect)
     ]
@@ -47,13 +66,13 @@ def run_all(commands: Mapping[str, list[str]], *, as_json: bool) -> dict[str, st
         for thread in threads:
             thread.join()
     _raise_cause(children)
-    return {child.who: child.output for child in children}
+    return {child.who: child for child in children}
 
 
 def _wait(children: list[Child]) -> None:
     """Until all have ended, or GRACE seconds after one has failed."""
     failed = 0.0
-    while None in (codes := [child.process.poll() for child in children]):
+    while None in (codes := [child.ended() for child in children]):
         if any(codes):
             failed = failed or time.monotonic()
             if time.monotonic() - failed > GRACE:
@@ -72,28 +91,35 @@ def _start(who: str, command: Iterable[str]) -> Child:
     return Child(who, process)
 
 
-def _collect(child: Child, as_json: bool) -> None:
+def _collect(child: Child, tell: Tell) -> None:
     with child.process.stdout or io.StringIO() as stream:
         child.output = stream.read()
 
 
-def _relay(child: Child, as_json: bool) -> None:
+def _relay(child: Child, tell: Tell) -> None:
     with child.process.stderr or io.StringIO() as stream:
         for line in stream:
-            _relay_line(child.who, line.rstrip(), as_json=as_json)
+            tell(child.who, line.rstrip())
 
 
-def _relay_line(who: str, line: str, *, as_json: bool) -> None:
+def told(who: str, line: str) -> None:
+    """A line of a process's progress, as JSON."""
+    console.stderr.print(line if line.startswith("{") else f"{who}: {line}", markup=False)
+
+
+def shown(who: str, line: str) -> None:
+    """The same for people."""
     try:
         fields = json.loads(line)["event"]
         event = Event(**{name: fields[name] for name in fields if name != "who"})
     except (ValueError, KeyError, TypeError):
         console.stderr.print(f"{who}: {line}", markup=False)
         return
-    if as_json:
-        console.stderr.print(line, markup=False)
-    else:
-        console.person(who, event)
+    console.person(who, event)
+
+
+def unheard(who: str, line: str) -> None:
+    """Nothing: the process works unheard."""
 
 
 def _stop(children: list[Child]) -> None:

@@ -14,7 +14,7 @@ from moiety.data.credit import ID, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
 from moiety.party.agree import sign
-from moiety.party.config import load_credentials, load_party
+from moiety.party.config import DataSet, load_credentials, load_party
 from moiety.party.setup import add_data, add_peer, init_dealer, init_party
 from moiety.wire.certificates import fingerprint
 
@@ -88,10 +88,11 @@ train = "{train}"
 
 @dataclass(frozen=True)
 class Actor:
-    """What one party has and brings: tables by name, as files would hold them."""
+    """What one party has and brings: tables by name."""
 
     name: str
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, pa.Table | DataSet]
+    """To be written as files, or files that are there."""
     columns: tuple[str, ...]
     train: str
     score: str = ""
@@ -222,6 +223,9 @@ def _helper(stage: Stage) -> tuple[str, str]:
 
 def _write_tables(home: Path, actor: Actor) -> None:
     for name, rows in actor.tables.items():
+        if isinstance(rows, DataSet):
+            add_data(home, rows.path, name=name, id=rows.id, label=rows.label, schema=rows.schema)
+            continue
         path = home / f"{name}.parquet"
         label = actor.label if actor.label in rows.column_names else None
         schema = CreditSplit.write(rows, path)

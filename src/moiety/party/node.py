@@ -45,6 +45,8 @@ class Node(ABC):
     """At a party that does not compute: whether those who do have a model of an earlier run."""
     stocked: bool = False
     """Whether all correlated randomness was dealt ahead, to both who compute."""
+    helper: Channel | None = None
+    """The connection to the enclave or the dealer."""
     verb: ClassVar[bytes] = b"run"
     """What all parties must be about to do."""
 
@@ -68,6 +70,11 @@ class Node(ABC):
         """The session with the other computing party."""
         peer = self.job.computing[1 - self.index]
         return Session(self.channels[peer], self.index)
+
+    @property
+    def lines(self) -> list[Channel]:
+        """All connections of this run so far."""
+        return [*self.channels.values(), *([self.helper] if self.helper else [])]
 
     @abstractmethod
     def run(self, signature: bytes) -> object:
@@ -187,6 +194,7 @@ class Node(ABC):
         """The job's enclave, accepted by this party's policy."""
         with self.steps.step("attestation", "judging the enclave's evidence") as step:
             enclave = meet_enclave(self.party, self.job, self.signatures, self.options)
+            self.helper = enclave.channel
             authentic = enclave.accepted.authentic
             measured = authentic.evidence.report.mr_enclave.hex()
             step.result = f"accepted the enclave {measured[:16]}, {authentic.tcb_status}"
@@ -226,6 +234,11 @@ class Node(ABC):
                 self.note("peer-head", party=name, head=head, lines=lines)
                 said.append(f"{name}'s record has {lines} lines")
             self.options.watch.finish()
+            for channel in self.lines:
+                went = channel.totals
+                self.note(
+                    "traffic", peer=channel.peer, sent=went.sent_bytes, received=went.received_bytes
+                )
             step.result = f"all agree on all that was said; {', '.join(said)}"
 
     def note(self, event: str, **body: str | int | bool) -> None:

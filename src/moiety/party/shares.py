@@ -99,6 +99,7 @@ class Shares(Node):
             return enclave.channel
         with self.steps.step("dealer", "meeting the dealer") as step:
             channel = meet_dealer(self.party, self.job, self.signatures, self.options)
+            self.helper = channel
             step.result = f"met the dealer of {self.job.enclave_host}, which the job pins"
         self.note("dealer", certificate=self.job.dealer_certificate)
         return channel
