@@ -210,7 +210,7 @@ def _least(alignment: Fields, model: Model) -> int:
 
 
 def _checked(job: Job, where: str) -> Job:
-    agreed = job.model.faults(job.members[0].columns if job.members else ())
+    agreed = job.model.faults({name for member in job.members for name in member.columns})
     for wrong, what in (*_partition_faults(job), *_faults(job), *agreed):
         if wrong:
             raise ConfigError(f"{where}: {what}", hint="see docs/configuration.md")

@@ -1,6 +1,6 @@
 """The `[model]` of a job: its kind and options, and on what owners of rows agree beforehand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from moiety.agreement.fields import Fields
@@ -99,12 +99,14 @@ class Model:
         """The part of its public shape that the job fixes; 0 where its kind has no such size."""
         return {name: getattr(self, name) for name in SIZES}
 
-    def faults(self, columns: tuple[str, ...]) -> Iterator[tuple[bool, str]]:
+    def faults(self, columns: Collection[str]) -> Iterator[tuple[bool, str]]:
         """What is wrong with what owners agree on of these columns, and whether it is."""
         agreed = {*self.edges, *self.scales}
         if not self.horizontal:
             told = "[model.edges] and [model.scales] are for horizontal models and transforms"
             yield bool(agreed) and not self.by_transform, told
+            strange = sorted(agreed - {*columns})
+            yield bool(strange), f"nobody brings {', '.join(strange)}, of which [model] tells"
             return
         numbers = self.numeric or self.by_transform
         tables = "[model.scales] or [model.edges]" if numbers else "[model.edges]"

@@ -10,9 +10,9 @@ from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all, shown, told
 from moiety.cli.stage import Actor, Stage, Terms, set_stage
+from moiety.cli.stories import WAYS, credit_terms, lending_terms, rural_terms
 from moiety.cli.stories import credit as credit_cast
 from moiety.cli.stories import lending as lending_cast
-from moiety.cli.stories import lending_terms, rural_terms
 from moiety.cli.stories import rural as rural_cast
 from moiety.data.credit import split_credit
 from moiety.errors import UsageError
@@ -33,7 +33,8 @@ Split = typer.Option("thin", help="Who has which columns: thin, bills, strong, f
 Overlap = typer.Option(0.8, min=0.05, max=1.0, help="Share of clients in common.")
 Plain = typer.Option(False, "--dealer", help="A dealer that is no enclave deals.")
 Ahead = typer.Option(False, "--ahead", help="All is dealt ahead; the run needs no dealer.")
-Inside = typer.Option(False, "--inside", help="The enclave scores applicants, too.")
+Way = typer.Option("enclave-mpc", help="enclave-mpc, enclave (it scores, too), or transform.")
+Epsilon = typer.Option(3.0, min=0.01, help="With --way transform: each person's ε.")
 Json = typer.Option(False, "--json", help="Print JSON for machines.")
 
 
@@ -47,7 +48,8 @@ def credit(
     split: str = Split,
     model: str = Model,
     overlap: float = Overlap,
-    inside: bool = Inside,
+    way: str = Way,
+    epsilon: float = Epsilon,
     folder: Path = Folder,
     oracle: bool = Plaintext,
     json: bool = Json,
@@ -56,8 +58,12 @@ def credit(
     _check(split, model, MODELS)
     cast = credit_cast(split_credit(split, overlap=overlap, seed=SEED))
     story = "A rural lender and a payment company make a joint credit score."
-    terms = Terms(model=model, scored_by="enclave" if inside else "mpc")
-    _play(folder, story, cast, terms, oracle=oracle, as_json=json)
+    if way not in WAYS:
+        raise UsageError(
+            f"no way '{way}'", hint=f"one of {', '.join(WAYS)}; or moiety demo lending"
+        )
+    terms = credit_terms(model, way, payco=cast[1].columns, epsilon=epsilon)
+    _play(folder, story, cast, terms, oracle=oracle and way != "transform", as_json=json)
 
 
 @demo.command("lending")
@@ -145,7 +151,7 @@ def _clear(folder: Path) -> None:
 
 
 def _introduce(stage: Stage, story: str) -> None:
-    count = len(stage.actors) + 1
+    count = len(stage.actors) + bool(stage.terms.helper)
     console.stderr.print(
         f"[bold]{story}[/]\n{count} processes in {stage.folder}, connected by mutual TLS only.\n"
     )

@@ -3,6 +3,8 @@
 All from one table of 30,000 real clients; that it is several institutions' is made up.
 """
 
+import math
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,6 +12,8 @@ from moiety.agreement.model import NUMERIC
 from moiety.cli.stage import Actor, Terms
 from moiety.data.credit import COLUMNS, LABEL, CreditSplit, credit_rows
 
+WAYS = ("enclave-mpc", "enclave", "transform")
+"""Of the credit story; `lending` tells of MPC throughout."""
 LENDING = "joint lending: one bank's applications, the other's accounts"
 RURAL = "a rural credit union learns with two larger lenders"
 
@@ -58,6 +62,21 @@ def credit(data: CreditSplit, names: tuple[str, str] = ("lender", "payco")) -> t
         about=f"{data.payco.num_rows:,} clients, no outcomes; {', '.join(data.payco_columns)}",
     )
     return lender, payco
+
+
+def credit_terms(
+    model: str, way: str, *, payco: tuple[str, ...], epsilon: float = math.inf
+) -> Terms:
+    """What lender and payment company sign, for one of WAYS."""
+    if way != "transform":
+        return Terms(model=model, scored_by="enclave" if way == "enclave" else "mpc")
+    return Terms(
+        model=model,
+        training="transform",
+        scales={name: SCALES[name] for name in payco if name in SCALES},
+        edges={name: EDGES[name] for name in payco if name not in SCALES},
+        transform={"dimensions": 8, "epsilon": epsilon, "delta": 1e-6},
+    )
 
 
 def lending(data: CreditSplit) -> tuple[Actor, ...]:

@@ -31,13 +31,10 @@ _FILTERS = (
 
 def render(report: PartyReport) -> str:
     """The page. Its policy (CSP) allows nothing but its own style sheet, named by hash."""
-    environment = _environment()
-    style = environment.get_template("page.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
+    return filled(
+        "page.html",
         report=report,
         header=report.header,
-        style_hash=f"sha256-{digest}",
         simulated=statements.SIMULATED,
         verdict=_verdict(report),
         interval=statements.interval(report.comparison) if report.comparison else "",
@@ -56,11 +53,24 @@ def render(report: PartyReport) -> str:
     )
 
 
+def filled(template: str, **given: object) -> str:
+    """A page of this package, whose policy names its style sheet by hash."""
+    environment = _environment()
+    style = environment.get_template("page.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template(template).render(style_hash=f"sha256-{digest}", **given)
+
+
 def write(report: PartyReport, path: Path) -> None:
     """Writes the page to a file that only its owner can read, in place of an older one."""
+    save(render(report), path)
+
+
+def save(page: str, path: Path) -> None:
+    """Writes a page so."""
     try:
         path.touch(mode=0o600)
-        path.write_text(render(report), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write the report {path}: {error.strerror}") from error
 

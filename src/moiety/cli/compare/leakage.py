@@ -1,0 +1,88 @@
+"""Attacks on what the receiver, or a party that computes, really got in a run: its recorded view.
+
+The receiver attacks the other party's columns of its applicants. Of half of them it knows these
+columns already, and learns from them; the other half is judged. What it got of each applicant is a
+score and, where rows are transformed, a representation.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from moiety.audit import Finding, Knowledge, View, infer_attribute, link, reconstruct, uniform
+from moiety.cli.compare.plain import Joined
+from moiety.cli.compare.task import Task
+from moiety.data.table import Table
+
+Floats = npt.NDArray[np.float64]
+LINKED = 100
+"""So many candidates stand beside each other when rows are linked."""
+BLOCKS, LARGE = 64, 1 << 14
+"""Messages of LARGE bytes and more are cut into so many blocks, which stand for repeated runs."""
+MESSAGES = 8
+"""The largest messages of a view, of which uniformity is tested, and that of each two together."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Received:
+    """What the receiver got of each applicant, by row of `people`, and what it knows itself."""
+
+    people: npt.NDArray[np.intp]
+    """Rows of the joined applicants."""
+    told: Floats
+    """(people × numbers) scores, representations: all that depends on the other's columns."""
+
+    def __repr__(self) -> str:
+        return f"Received({self.told.shape})"
+
+
+def attacks(task: Task, whole: Joined, got: Received, against: str) -> Iterator[Finding]:
+    """What the receiver finds out about the other's columns from what it got."""
+    secret = numbers(whole.applicants[task.giver.name])[got.people]
+    own = numbers(whole.applicants[task.receiver.name])[got.people]
+    learn, judge = np.arange(0, len(secret), 2), np.arange(1, len(secret), 2)
+    knows = Knowledge(secret[learn], seen=got.told[learn])
+    yield reconstruct(got.told[judge], secret[judge], knows, against=against)
+    some = judge[:LINKED]
+    yield link(got.told[some], secret[some], knows, against=against)
+    target = _most_telling(task, whole, got.people)
+    yield infer_attribute(got.told, target, own, against=against)
+
+
+def numbers(table: Table) -> Floats:
+    """A table's columns as numbers of mean 0 and deviation 1; missing ones are the mean."""
+    columns = [np.asarray(table[name], np.float64) for name in table.names]
+    filled = [np.where(np.isnan(one), np.nanmean(one), one) for one in columns]
+    whole = np.column_stack(filled)
+    spread = whole.std(axis=0)
+    standard: Floats = (whole - whole.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return standard
+
+
+def of_messages(view: View, against: str) -> tuple[Finding, ...]:
+    """Whether the large messages of a view are uniform, each, and each two together.
+
+    Blocks of a message stand for runs of it; the text of a reveal or of an alignment is small.
+    """
+    large = sorted((one for one in view.payloads if len(one) >= LARGE), key=len)[-MESSAGES:]
+    if not large:
+        return ()
+    runs = [[_block(one, at) for one in large] for at in range(BLOCKS)]
+    return uniform(runs, against=against)
+
+
+def _block(message: bytes, at: int) -> bytes:
+    size = LARGE // BLOCKS
+    return message[at * size : (at + 1) * size]
+
+
+def _most_telling(task: Task, whole: Joined, people: npt.NDArray[np.intp]) -> Floats:
+    """The other's column that goes most with the outcome: above its median, or not."""
+    table, outcome = whole.applicants[task.giver.name], whole.outcomes
+    columns = numbers(table)
+    with np.errstate(invalid="ignore"):
+        told = np.abs([np.corrcoef(one, outcome)[0, 1] for one in columns.T])
+    found: Floats = columns[people, int(np.nanargmax(told))]
+    return found

@@ -1,0 +1,78 @@
+"""A comparison in a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from moiety.audit import Finding
+from moiety.cli.compare.result import Comparison, Row
+from moiety.report.text import count, decimal, seconds, signed, size
+
+LEGEND = (
+    "Every figure is of this run, on this machine. MB: on all links. Memory: of the process that "
+    "held most. Attacks: what was reached (in brackets: what a guess reaches); * where the 95 % "
+    "interval lies above the guess. An attack that finds nothing proves nothing."
+)
+
+
+def shown(found: Comparison) -> RenderableType:
+    """Two tables: what each way reaches, costs and needs; and what attacks find."""
+    about = Text(
+        f"{found.purpose}: a {found.model} of {count(found.people)} common clients, judged on "
+        f"{count(found.applicants)} applicants; {seconds(found.seconds)} in all"
+    )
+    return Group(about, "", _costs(found), "", _trust(found), "", _leaks(found), Text(LEGEND))
+
+
+def _costs(found: Comparison) -> Table:
+    table = _table("way", "AUC", "to pooled", "KS", "seconds", "bytes", "rounds", "memory", "ε, δ")
+    for row in found.rows:
+        table.add_row(
+            row.way,
+            decimal(row.auc),
+            signed(row.auc - found.pooled.auc),
+            decimal(row.ks),
+            f"{row.seconds:.1f}",
+            size(row.bytes) if row.traffic else "–",
+            count(row.rounds) if row.traffic else "–",
+            size(row.peak),
+            promise(row),
+        )
+    return table
+
+
+def _trust(found: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for head in ("way", "who must be trusted with what", "hardware"):
+        table.add_column(head, overflow="fold")
+    for row in found.rows:
+        table.add_row(row.way, row.trust, row.hardware)
+    return table
+
+
+def _leaks(found: Comparison) -> Table:
+    table = _table("way", *found.attacks)
+    for row in found.rows:
+        table.add_row(row.way, *(cell(row.found(attack)) for attack in found.attacks))
+    return table
+
+
+def promise(row: Row) -> str:
+    """The differential privacy that a way gives, of a row's numbers."""
+    return "–" if row.epsilon is None else f"{row.epsilon:g}, {row.delta:.0e}"
+
+
+def cell(found: Finding | None) -> str:
+    """What an attack found, beside its guess line."""
+    if found is None:
+        return "–"
+    star = "*" if found.leaks else ""
+    return f"{found.value:.3g}{star} ({found.guess:.3g})"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for head in others:
+        table.add_column(head, justify="right")
+    return table

@@ -1,0 +1,57 @@
+"""The verb `moiety compare`."""
+
+import json as json_format
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from moiety.cli import console
+from moiety.cli.compare import page
+from moiety.cli.compare.compared import compared
+from moiety.cli.compare.result import Comparison
+from moiety.cli.compare.show import shown
+from moiety.cli.compare.task import load_task
+from moiety.report.page import save
+
+
+def compare(
+    path: Path = typer.Argument(help="A vertical job whose parties' folders are all at hand."),
+    homes: Path = typer.Option(None, help="Where these folders are; by default, beside the job."),
+    out: Path = typer.Option(Path("comparison.html"), help="The page, made anew."),
+    keep: Path = typer.Option(None, help="Keep what all runs leave behind in this new folder."),
+    json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
+) -> None:
+    """Do a job's task by every way, and show what each reaches, costs, needs and leaks.
+
+    Only for who may have the tables of all parties: it pools them for the reference, and attacks.
+    """
+    began = time.perf_counter()
+    task = load_task(path, homes)
+    with _folder(keep) as folder:
+        rows = tuple(compared(task, folder, console.listener("compare", as_json=json)))
+    found = Comparison.of(task, rows, time.perf_counter() - began)
+    save(page.render(found), out)
+    if json:
+        console.out(json_format.dumps(found.to_dict(), allow_nan=False))
+        return
+    console.stdout.print(shown(found))
+    console.out(f"\npage: {out}")
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Where runs have their folders; gone afterwards unless it is to be kept."""
+    if keep is not None:
+        keep.mkdir(mode=0o700, parents=True)
+        yield keep
+        return
+    folder = Path(tempfile.mkdtemp(prefix="moiety-compare-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
