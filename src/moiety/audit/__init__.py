@@ -1,1 +1,35 @@
-"""Attacks on what a party really receives in a run: each a number beside its guess line."""
+"""Attacks on what a party really receives in a run: each a number beside its guess line.
+
+    Finding View Recorder                              what is found; what was received, on file
+    Knowledge reconstruct link infer_attribute         from representations and other numbers
+    People membership extract                          from models and their scores
+    uniform distinguish                                from messages, and from a mechanism's draws
+
+An attack that succeeds shows a leak. One that fails shows only that this attack failed.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Finding": "finding",
+    "Knowledge": "knowledge",
+    "People": "lira",
+    "Recorder": "view",
+    "View": "view",
+    "distinguish": "epsilon",
+    "extract": "extraction",
+    "infer_attribute": "attribute",
+    "link": "linkage",
+    "membership": "lira",
+    "reconstruct": "reconstruction",
+    "uniform": "uniformity",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, each loaded when it is first used: a party that records loads no attack."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'moiety.audit' has no attribute {name!r}")
+    return getattr(import_module(f"moiety.audit.{_HOMES[name]}"), name)

@@ -1,0 +1,114 @@
+"""Model extraction: how much of a model its scores hand to whoever may ask for them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moiety.audit.finding import Finding
+from moiety.audit.intervals import resampled
+from moiety.audit.learners import Fit, logit, regressor
+from moiety.audit.tables import Floats, enough, table
+from moiety.errors import DataError, UsageError
+
+Oracle = Callable[[Floats], Floats]
+LEAST = 100
+
+
+def extract(
+    query: Oracle,
+    rows: Floats,
+    queries: Sequence[int],
+    *,
+    model: Oracle | None = None,
+    own: Sequence[int] = (),
+    decisions: bool = False,
+    fit: Fit = regressor,
+    against: str = "the scores",
+) -> tuple[Finding, ...]:
+    """How close a surrogate comes to the model, for each number of queries.
+
+    `query` gives the probability for each row as the attacker receives it, rounded or noisy;
+    `model`, if given, the true one, which judges. He asks about the first q of `rows` and trains a
+    surrogate of the logit with `fit`, judged on the rows after all queries. The measure is R² of
+    the logits, or with `decisions` the rate at which both are on the same side of probability ½.
+    The guess is the mean of his answers (their commoner side), or, with the numbers of his `own`
+    columns, a surrogate on those alone, if that is better; the interval is of the gain over it.
+
+    Source: Tramèr, Zhang, Juels, Reiter, Ristenpart (USENIX Security 2016); fidelity as in
+    Jagielski, Carlini, Berthelot, Kurakin, Papernot (USENIX Security 2020).
+
+    Raises:
+        DataError: no tables, or fewer than 100 rows beyond the queries.
+        UsageError: numbers of queries below 2.
+    """
+    given = table("rows", rows)
+    if not queries or min(queries) < 2:
+        raise UsageError(f"numbers of queries {list(queries)}", hint="ask two or more")
+    most = max(queries)
+    enough("rows beyond the queries", len(given) - most, LEAST)
+    asked, judged = given[:most], given[most:]
+    answers, truth = _logits(query, asked), _logits(model or query, judged)
+    found = []
+    for count in queries:
+        learn, told = asked[:count], answers[:count]
+        constant = float(np.median(told) if decisions else told.mean())
+        judge = _Judge(truth, constant, decisions)
+        guesses = [np.full(len(judged), constant)]
+        if own:
+            guesses.append(fit(learn[:, list(own)], told)(judged[:, list(own)]))
+        found.append(judge.finding(fit(learn, told)(judged), guesses, count, against))
+    return tuple(found)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Judge:
+    """The model's logits on the judged rows, and a constant that R² is relative to."""
+
+    truth: Floats
+    constant: float
+    decisions: bool
+
+    @property
+    def unit(self) -> Floats:
+        """What each row counts."""
+        return np.ones(len(self.truth)) if self.decisions else np.square(self.truth - self.constant)
+
+    def merit(self, logits: Floats) -> Floats:
+        """What each row brings: the sum over that of `unit` is the measure."""
+        if self.decisions:
+            return np.asarray((logits > 0) == (self.truth > 0), np.float64)
+        return np.asarray(self.unit - np.square(self.truth - logits))
+
+    def finding(
+        self, surrogate: Floats, guesses: list[Floats], queries: int, against: str
+    ) -> Finding:
+        """The surrogate beside the best of the guesses."""
+        rows, unit, merit = len(self.truth), self.unit, self.merit(surrogate)
+        best = max(map(self.merit, guesses), key=lambda guessed: float(guessed.sum()))
+        guess = float(best.sum() / unit.sum())
+
+        def gain(counts: Floats) -> float:
+            return float(counts @ (merit - best) / (counts @ unit))
+
+        low, high = resampled(rows, gain)
+        value = guess + gain(np.ones(rows))
+        measure = "agreement of decisions" if self.decisions else "R² of logits"
+        named = f"{measure} after {queries:,} queries"
+        interval = min(value, guess + low), max(value, guess + high)
+        return Finding("extraction", against, named, value, guess, interval, rows)
+
+
+def _logits(oracle: Oracle, rows: Floats) -> Floats:
+    """What an oracle says of rows.
+
+    Raises:
+        DataError: it is not one probability a row, or the same for all.
+    """
+    found = table("probabilities", oracle(rows), len(rows))
+    if found.shape[1] > 1 or np.ptp(found) == 0 or found.min() < 0 or found.max() > 1:
+        raise DataError(
+            f"the oracle gives {found.shape} numbers, not probabilities that differ",
+            hint="give the probability of label 1 for each row",
+        )
+    return logit(found[:, 0])
