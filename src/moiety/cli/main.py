@@ -19,6 +19,7 @@ from moiety.cli import console
 from moiety.cli.arena_party import arena_party
 from moiety.cli.audit import audit
 from moiety.cli.calibrate import calibrate
+from moiety.cli.compare.verb import compare
 from moiety.cli.dealer import dealer
 from moiety.cli.demo import demo
 from moiety.cli.doctor import doctor
@@ -48,6 +49,7 @@ app.add_typer(audit, name="audit")
 app.command()(explain)
 app.command("try")(try_)
 app.command()(calibrate)
+app.command()(compare)
 app.command(hidden=True)(arena_party)
 app.command()(doctor)
 app.add_typer(demo, name="demo")

@@ -1,10 +1,12 @@
 """The verbs of a party: init, peer, data, job, run."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
 
 from moiety.agreement.manifest import Job, load_job
+from moiety.audit import Recorder
 from moiety.cli import console
 from moiety.errors import ConfigError
 from moiety.party.agree import sign
@@ -13,6 +15,7 @@ from moiety.party.config import Party, load_party
 from moiety.party.policy import check_job
 from moiety.party.setup import add_data, add_peer, init_party
 from moiety.report.terminal import summary, to_json
+from moiety.wire.channel import Heard
 
 peer = typer.Typer(no_args_is_help=True, help="The parties that this one knows.")
 data = typer.Typer(no_args_is_help=True, help="The tables that this party has.")
@@ -88,12 +91,17 @@ def run(
     path: Path = typer.Argument(help="The job that all parties signed."),
     name: str = typer.Option(..., "--as", help="Which party of the job this is."),
     home: Path = Home,
+    view: Path | None = typer.Option(
+        None, help="Write all that is received to this new file, to audit."
+    ),
     json: bool = Json,
 ) -> None:
     """Run this party's part of a signed job; start the same at the other parties."""
     proposal = load_job(path)
     party = _party(home, name, proposal)
-    outcome = run_job(party, proposal, console.listener(name, as_json=json))
+    listener = console.listener(name, as_json=json)
+    with Recorder(view) if view else nullcontext() as recorder:
+        outcome = run_job(party, proposal, listener, _noted(recorder))
     if json:
         console.out(to_json(outcome.report))
     else:
@@ -115,6 +123,14 @@ def offline(
     if not found.lots:
         text = "the parties that compute have what the next run needs of a dealer"
     console.result(vars(found), text, as_json=json)
+
+
+def _noted(recorder: Recorder | None) -> Heard | None:
+    if recorder is None:
+        return None
+    return lambda step, sender, kind, payload: recorder.note(
+        step, sender, payload, kind=kind.name.lower()
+    )
 
 
 def _party(home: Path, name: str, proposal: Job) -> Party:

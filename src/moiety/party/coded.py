@@ -5,7 +5,7 @@ read as training rows were.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,8 +81,17 @@ def coded(job: Job, table: Table) -> Coded:
         DataError: a column cannot be coded so.
     """
     choose = _agreed if job.model.horizontal else _own
+    return _coded(choose, job.model, table)
+
+
+def freely(model: Model, table: Table) -> Coded:
+    """A table's columns as its rows suggest, whatever owners of rows may have agreed on."""
+    return _coded(_own, model, table)
+
+
+def _coded(choose: Callable[..., Coding], model: Model, table: Table) -> Coded:
     specs = table.schema.columns
-    codings = {name: choose(job.model, table[name], specs[name]) for name in table.names}
+    codings = {name: choose(model, table[name], specs[name]) for name in table.names}
     return recoded(codings, table)
 
 

@@ -18,6 +18,9 @@ from moiety.party.on_shares import Contributing, Joint, OnShares
 from moiety.party.outcome import Outcome
 from moiety.party.spent import SpentIds
 from moiety.party.through_enclave import ThroughEnclave
+from moiety.party.transformed_columns import TransformedColumns
+from moiety.party.transformed_rows import TransformedRows
+from moiety.party.transforming import Transforming
 from moiety.run.steps import Listener, Steps
 from moiety.wire.channel import Heard
 from moiety.wire.tls import Options
@@ -38,7 +41,8 @@ def run_job(party: Party, job: Job, listener: Listener, heard: Heard | None = No
         AttestationFailed: the enclave is not acceptable; nothing was released.
     """
     with _node(party, job, listener, _kind(party, job), heard) as (node, signature):
-        return node.run(signature)
+        outcome: Outcome = node.run(signature)
+        return outcome
 
 
 def stock_job(party: Party, job: Job, listener: Listener) -> Stocked:
@@ -72,8 +76,10 @@ def _node(
             raise
 
 
-def _kind(party: Party, job: Job) -> type[ThroughEnclave] | type[Joint]:
+def _kind(party: Party, job: Job) -> type[ThroughEnclave] | type[Joint] | type[Transforming]:
     """How this party takes part."""
+    if job.way == "transform":
+        return TransformedRows if job.model.horizontal else TransformedColumns
     if job.way == "enclave":
         return InEnclave
     if job.way == "enclave-mpc":

@@ -51,6 +51,14 @@ class EnclaveRules:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What each person of this party may be charged, over all its data sets and releases."""
+
+    max_epsilon: float
+    delta: float
+
+
+@dataclass(frozen=True)
 class Rules:
     """This party's own policy: a job that asks for more is refused. What is unset is refused."""
 
@@ -64,6 +72,7 @@ class Rules:
     min_common: int
     min_applicants: int
     max_predictions: int
+    transform: Budget
     enclave: EnclaveRules
 
 
@@ -179,10 +188,19 @@ def load_rules(home: Path) -> Rules:
         min_common=(least := fields.whole("min_common", 2**31)),
         min_applicants=fields.whole("min_applicants", least),
         max_predictions=fields.whole("max_predictions", 0),
+        transform=_budget(fields.table("transform", {})),
         enclave=_enclave(home, fields.table("enclave", {})),
     )
     fields.done()
     return rules
+
+
+def _budget(fields: Fields) -> Budget:
+    budget = Budget(fields.real("max_epsilon", 0.0), fields.real("delta", 1e-6))
+    if budget.max_epsilon < 0 or not 0 < budget.delta < 1:
+        raise ConfigError(f"{fields.where}: max_epsilon is at least 0, delta between 0 and 1")
+    fields.done()
+    return budget
 
 
 def _enclave(home: Path, fields: Fields) -> EnclaveRules:

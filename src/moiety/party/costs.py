@@ -10,6 +10,7 @@ from moiety.run.ledger import Row
 from moiety.run.ledger import Traffic as Metered
 
 ALIGN, TRAIN, PREDICT = "aligning", "training", "scoring"
+TRANSFORM = "transforming"
 Ledger = Mapping[str, Sequence[Row]]
 """What the steps of each part of a job took."""
 

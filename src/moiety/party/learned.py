@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from moiety.agreement.manifest import Job
+from moiety.agreement.representation import Representation
 from moiety.enclave.handover import ModelShare
+from moiety.party.costs import TRANSFORM
 from moiety.party.facts import Facts
 from moiety.report.content import Learned
 
@@ -34,6 +36,8 @@ def learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
     rows += _of_shapes(facts)
     if facts.share is not None:
         rows += _of_share(job, facts.share)
+    if job.representation is not None:
+        rows += _of_points(facts, job.representation)
     if job.way == "enclave":
         rows += _of_inside(facts)
     return tuple(rows)
@@ -46,6 +50,16 @@ def _of_shapes(facts: Facts) -> Iterator[Learned]:
             if name != shape.party:
                 what = f"how many rows {shape.party} brought to train on"
                 yield Learned(name, what, 1, f"{shape.rows:,}: public")
+
+
+def _of_points(facts: Facts, told: Representation) -> Iterator[Learned]:
+    """What the receiver got where others transform their rows."""
+    job = facts.job
+    labels = f", and a label flipped for ε = {told.labels:g}" if job.model.horizontal else ""
+    what = f"{told.dimensions} noisy numbers of each row of the others{labels}"
+    why = f"to train; ε = {told.epsilon:g} at δ = {told.delta:g} for each row"
+    sent = sum(row.measured.sent + row.measured.received for row in facts.ledger[TRANSFORM])
+    yield Learned(job.scores_to, what, sent // 4, why)
 
 
 def _of_inside(facts: Facts) -> Iterator[Learned]:

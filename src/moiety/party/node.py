@@ -137,7 +137,7 @@ class Node(ABC):
             if found and all(theirs.get(use) == found.digest for theirs in digests.values())
         }
         theirs = [one.get("model") for name, one in digests.items() if name in self.job.computing]
-        if self.job.way == "enclave":
+        if self.job.way in ("enclave", "transform"):
             return agreed, None
         if self.party.name in self.job.computing:
             return agreed, agreed_model(model, theirs[0], self.spent)

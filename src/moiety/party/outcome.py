@@ -117,9 +117,10 @@ def _header(facts: Facts) -> Header:
         words += ["receives scores"] if job.scores_to == member.name else []
         words.append(f"brings {len(member.columns)} columns")
         roles.append(PartyRole(member.name, ", ".join(words)))
-    does = HELPS[job.way]
+    does = HELPS.get(job.way, "")
     who = "enclave" if job.dealer_certificate is None else "dealer"
-    roles.append(PartyRole(who, f"{does}; its host is {job.enclave_host}"))
+    if job.helped:
+        roles.append(PartyRole(who, f"{does}; its host is {job.enclave_host}"))
     return Header(
         purpose=job.purpose,
         job_hash=job.hash.hex(),

@@ -52,12 +52,27 @@ def _release(party: Party, job: Job) -> Iterator[str]:
             f"predictions = {job.predictions} is above policy.toml's "
             f"max_predictions = {rules.max_predictions}"
         )
+    yield from _charged(party, job)
     if job.min_applicants < rules.min_applicants:
         least = rules.min_applicants
         yield f"min_applicants = {job.min_applicants} is below policy.toml's {least}"
     if job.min_common < rules.min_common:
         least = rules.min_common
         yield f"min_common = {job.min_common} is below policy.toml's min_common = {least}"
+
+
+def _charged(party: Party, job: Job) -> Iterator[str]:
+    """What the job would charge this party's people beyond what each may pay in all."""
+    told, budget = job.representation, party.rules.transform
+    if told is None or (job.scores_to == party.name):
+        return
+    if told.epsilon > budget.max_epsilon:
+        yield (
+            f"epsilon = {told.epsilon:g} is above policy.toml's "
+            f"[transform] max_epsilon = {budget.max_epsilon:g}"
+        )
+    if told.delta > budget.delta:
+        yield f"delta = {told.delta:g} is above policy.toml's [transform] delta = {budget.delta:g}"
 
 
 def _own(party: Party, member: Member) -> Iterator[str]:

@@ -12,7 +12,7 @@ from moiety.cli.compare.plain import Fitted, Joined, joined, local, pooled
 from moiety.cli.compare.representations import represented
 from moiety.cli.compare.result import LOCAL, POOLED, Row
 from moiety.cli.compare.task import Task
-from moiety.cli.compare.ways import Run, Way, run_way, ways
+from moiety.cli.compare.ways import Run, run_way, ways
 from moiety.cli.processes import unheard
 from moiety.errors import UsageError
 from moiety.learn.metrics import auc, ks
@@ -21,32 +21,6 @@ from moiety.party.predict import Scores
 from moiety.run.steps import Listener, Steps
 
 Floats = npt.NDArray[np.float64]
-
-
-def compared(task: Task, folder: Path, listener: Listener) -> Iterator[Row]:
-    """A row for each way, the receiver's own columns first and the pooled reference last.
-
-    Raises:
-        UsageError: not all common applicants can be scored, or their outcomes are not known.
-        MoietyError: a way failed, with its own sentence.
-    """
-    steps, whole = Steps(listener), joined(task)
-    _check(task, whole)
-    about = Subject(task, whole)
-    with steps.step("local", "a model of own columns") as step:
-        row = about.plain(LOCAL, local(task), "nobody", ())
-        step.result = _told(row)
-    yield row
-    for place, way in enumerate(ways(task)):
-        with steps.step(way.name, f"running {way.name}") as step:
-            run = run_way(task, way, folder / f"way-{place}", unheard)
-            row = about.row(run)
-            step.result = _told(row)
-        yield row
-    with steps.step("pooled", "all columns in one place") as step:
-        row = about.pooled(pooled(task))
-        step.result = _told(row)
-    yield row
 
 
 def _told(row: Row) -> str:
@@ -66,17 +40,47 @@ def _check(task: Task, whole: Joined) -> None:
 
 
 class Subject:
-    """What all ways are judged on: the joined rows in the clear, which none of them has."""
+    """What all ways are judged on: the joined rows in the clear, which none of them has.
 
-    def __init__(self, task: Task, whole: Joined) -> None:
-        self._task, self._whole = task, whole
-        names = [task.receiver.name, task.giver.name]
-        self._parts = whole.parts(task, names)
+    Raises:
+        UsageError: not all common applicants can be scored, or their outcomes are not known.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._whole = task, joined(task)
+        _check(task, self._whole)
+        self._parts = self._whole.parts(task, [task.receiver.name, task.giver.name])
         self._models: tuple[Finding, ...] = ()
 
-    def row(self, run: Run) -> Row:
+    @property
+    def people(self) -> tuple[int, int]:
+        """The common clients, and the common applicants."""
+        return tuple(next(iter(part.values())).rows for part in self._parts)  # type: ignore[return-value]
+
+    def rows(self, folder: Path, listener: Listener) -> Iterator[Row]:
+        """A row for each way, the receiver's own columns first and the pooled reference last.
+
+        Raises:
+            MoietyError: a way failed, with its own sentence.
+        """
+        steps, task = Steps(listener), self._task
+        with steps.step("local", "a model of own columns") as step:
+            row = self._plain(LOCAL, local(task), "nobody", ())
+            step.result = _told(row)
+        yield row
+        for place, way in enumerate(ways(task)):
+            with steps.step(way.name, f"running {way.name}") as step:
+                row = self._row(run_way(task, way, folder / f"way-{place}", unheard))
+                step.result = _told(row)
+            yield row
+        with steps.step("pooled", "all columns in one place") as step:
+            row = self._pooled(pooled(task))
+            step.result = _told(row)
+        yield row
+
+    def _row(self, run: Run) -> Row:
         """A way's run, judged and attacked."""
-        task, way = self._task, run.way
+        task, way, outcomes = self._task, run.way, self._whole.outcomes
         folder = run.stage.page(task.receiver.name).parent
         ids = next(iter(self._whole.applicants.values())).ids.tolist()
         scores = Scores(folder).read()
@@ -84,14 +88,15 @@ class Subject:
         told, findings = logits[:, None], tuple[Finding, ...]()
         if way.terms.training == "transform":
             seen = represented(run, task, self._whole)
-            told = np.column_stack([logits, seen.applicants])
-            findings = self._modelled(*seen.parts(task, self._parts), way)
+            told = np.column_stack([logits, seen.points])
+            findings = self._modelled(seen.parts(task, self._parts), way.name)
         else:
-            self._models = self._models or self._modelled(*self._parts, None)
+            self._models = self._models or self._modelled(self._parts, "the joint model")
             findings = self._models
         return Row(
             way=way.name,
-            **self._reached(logits),
+            auc=auc(outcomes, logits),
+            ks=ks(outcomes, logits).value,
             seconds=run.seconds,
             processor=sum(child.processor for child in run.children.values()),
             traffic={f"{a} → {b}": size for (a, b), size in run.traffic.items()},
@@ -104,11 +109,13 @@ class Subject:
             findings=(*self._received(told, way.name), *findings, *_messages(run)),
         )
 
-    def plain(self, name: str, fitted: Fitted, trust: str, found: Sequence[Finding]) -> Row:
+    def _plain(self, name: str, fitted: Fitted, trust: str, found: Sequence[Finding]) -> Row:
         """A model in the clear, in one process."""
+        outcomes = self._whole.outcomes
         return Row(
             way=name,
-            **self._reached(fitted.logits),
+            auc=auc(outcomes, fitted.logits),
+            ks=ks(outcomes, fitted.logits).value,
             seconds=fitted.seconds,
             processor=fitted.processor,
             memory={name: fitted.memory},
@@ -116,25 +123,20 @@ class Subject:
             findings=tuple(found),
         )
 
-    def pooled(self, fitted: Fitted) -> Row:
+    def _pooled(self, fitted: Fitted) -> Row:
         """The reference, whose holder has the other's very columns."""
         told = leakage.numbers(self._whole.applicants[self._task.giver.name])
         found = (*self._received(told, POOLED), *self._models)
-        return self.plain(POOLED, fitted, "whoever pools them, with all rows of both", found)
-
-    def _reached(self, logits: Floats) -> dict[str, float]:
-        outcomes = self._whole.outcomes
-        return {"auc": auc(outcomes, logits), "ks": ks(outcomes, logits).value}
+        return self._plain(POOLED, fitted, "whoever pools them, with all rows of both", found)
 
     def _received(self, told: Floats, against: str) -> tuple[Finding, ...]:
         people = np.arange(len(told))
         got = leakage.Received(people, told)
         return tuple(leakage.attacks(self._task, self._whole, got, against))
 
-    def _modelled(self, trained: Parts, chosen: Parts, way: Way | None) -> tuple[Finding, ...]:
-        against = way.name if way else "the joint model"
+    def _modelled(self, parts: tuple[Parts, Parts], against: str) -> tuple[Finding, ...]:
         outcomes = self._whole.outcomes
-        return tuple(models.attacks(self._task.job, trained, chosen, outcomes, against))
+        return tuple(models.attacks(self._task.job, *parts, outcomes, against))
 
 
 def _messages(run: Run) -> tuple[Finding, ...]:

@@ -19,8 +19,10 @@ from moiety.data.table import Table
 Floats = npt.NDArray[np.float64]
 LINKED = 100
 """So many candidates stand beside each other when rows are linked."""
-BLOCKS, LARGE = 64, 1 << 14
-"""Messages of LARGE bytes and more are cut into so many blocks, which stand for repeated runs."""
+BLOCKS, LARGE, SLACK = 64, 1 << 14, 1 << 10
+"""The last LARGE bytes of a message are cut into so many blocks, which stand for repeated runs."""
+ON_SHARES = ("training on shares", "the hand-over", "prediction")
+"""What is said in these steps is masked words and dealt randomness."""
 MESSAGES = 8
 """The largest messages of a view, of which uniformity is tested, and that of each two together."""
 
@@ -64,9 +66,11 @@ def numbers(table: Table) -> Floats:
 def of_messages(view: View, against: str) -> tuple[Finding, ...]:
     """Whether the large messages of a view are uniform, each, and each two together.
 
-    Blocks of a message stand for runs of it; the text of a reveal or of an alignment is small.
+    Blocks of a message stand for runs of it: of its end, for what is dealt begins with a header;
+    without the last byte, which bits may not fill.
     """
-    large = sorted((one for one in view.payloads if len(one) >= LARGE), key=len)[-MESSAGES:]
+    masked = (one for one in view if one.step in ON_SHARES and one.kind in ("tick", "material"))
+    large = sorted((one.payload for one in masked if one.size > LARGE + SLACK), key=len)[-MESSAGES:]
     if not large:
         return ()
     runs = [[_block(one, at) for one in large] for at in range(BLOCKS)]
@@ -75,7 +79,8 @@ def of_messages(view: View, against: str) -> tuple[Finding, ...]:
 
 def _block(message: bytes, at: int) -> bytes:
     size = LARGE // BLOCKS
-    return message[at * size : (at + 1) * size]
+    begin = len(message) - 1 - LARGE + at * size
+    return message[begin : begin + size]
 
 
 def _most_telling(task: Task, whole: Joined, people: npt.NDArray[np.intp]) -> Floats:

@@ -12,7 +12,7 @@ import typer
 
 from moiety.cli import console
 from moiety.cli.compare import page
-from moiety.cli.compare.compared import compared
+from moiety.cli.compare.compared import Subject
 from moiety.cli.compare.result import Comparison
 from moiety.cli.compare.show import shown
 from moiety.cli.compare.task import load_task
@@ -21,9 +21,13 @@ from moiety.report.page import save
 
 def compare(
     path: Path = typer.Argument(help="A vertical job whose parties' folders are all at hand."),
-    homes: Path = typer.Option(None, help="Where these folders are; by default, beside the job."),
+    homes: Path | None = typer.Option(
+        None, help="Where these folders are; by default, beside the job."
+    ),
     out: Path = typer.Option(Path("comparison.html"), help="The page, made anew."),
-    keep: Path = typer.Option(None, help="Keep what all runs leave behind in this new folder."),
+    keep: Path | None = typer.Option(
+        None, help="Keep what all runs leave behind in this new folder."
+    ),
     json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
 ) -> None:
     """Do a job's task by every way, and show what each reaches, costs, needs and leaks.
@@ -33,8 +37,9 @@ def compare(
     began = time.perf_counter()
     task = load_task(path, homes)
     with _folder(keep) as folder:
-        rows = tuple(compared(task, folder, console.listener("compare", as_json=json)))
-    found = Comparison.of(task, rows, time.perf_counter() - began)
+        subject = Subject(task)
+        rows = tuple(subject.rows(folder, console.listener("compare", as_json=json)))
+    found = Comparison.of(task, rows, subject.people, time.perf_counter() - began)
     save(page.render(found), out)
     if json:
         console.out(json_format.dumps(found.to_dict(), allow_nan=False))

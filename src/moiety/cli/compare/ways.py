@@ -126,6 +126,6 @@ def _traffic(stage: Stage) -> dict[Link, int]:
         for entry in verify_record(path, key).entries:
             if entry.event == "traffic":
                 peer = str(entry.body["peer"])
-                found[(name, peer)] = int(entry.body["sent"])
-                found[(peer, name)] = int(entry.body["received"])
+                found[(name, peer)] = int(str(entry.body["sent"]))
+                found[(peer, name)] = int(str(entry.body["received"]))
     return found

@@ -1,0 +1,92 @@
+"""Rows are divided: all others send the receiver points of their clients, and flipped labels.
+
+All project alike, or pooling would mean nothing. The receiver's own rows and applicants, which do
+not leave it, get no noise.
+"""
+
+import numpy as np
+
+from moiety.data.table import Table
+from moiety.errors import PeerMisbehaved, PolicyRefused
+from moiety.party.coded import Coded, freely
+from moiety.party.costs import TRANSFORM
+from moiety.party.outcome import Outcome
+from moiety.party.released import as_table, read, size
+from moiety.party.transforming import Transforming
+from moiety.run.session import Session
+from moiety.transform.mechanism import Mechanism
+
+_COUNT = 8
+
+
+class TransformedRows(Transforming):
+    """One party's run of such a job."""
+
+    def run(self, signature: bytes) -> Outcome:
+        """All steps, in order."""
+        tables = self.load()
+        clients, least = tables["train"], self.job.min_common
+        if clients.rows < least:
+            name = self.member.train
+            raise PolicyRefused(f"{name} has {clients.rows:,} rows; the job needs {least:,}")
+        self.agree(signature, tables)
+        mechanism = self.releases.mechanism(clients)
+        if not self.receives:
+            sent = self._send(clients, mechanism)
+            nobody = clients.take(np.arange(0))
+            return self.ended(clients, nobody, Coded({}, {}), {}, {TRANSFORM: sent.ledger})
+        applicants, own = tables["score"], freely(self.job.model, clients)
+        sessions = [self._with(name) for name in self.channels]
+        whole = self._pooled(clients, mechanism, sessions)
+        self._train(whole, self._unscored(applicants), mechanism)
+        ledger = {TRANSFORM: [row for one in sessions for row in one.ledger]}
+        return self.ended(clients, applicants, own, {}, ledger)
+
+    def _with(self, name: str) -> Session:
+        return Session(self.channels[name], int(self.job.index(name) < self.index))
+
+    def _send(self, clients: Table, mechanism: Mechanism) -> Session:
+        self.options.watch.enter("the transform")
+        told, session = self.releases.told, self._with(self.job.scores_to)
+        with self.steps.step("transform", "making noisy points of rows") as step:
+            message = self.releases.of(clients, mechanism, "clients", labels=True)
+            count = clients.rows.to_bytes(_COUNT, "little")
+            self.carry(session, count, _COUNT, to_me=False)
+            self.carry(session, message, len(message), to_me=False)
+            step.result = (
+                f"sent {clients.rows:,} rows as {told.dimensions} numbers and a label each, with "
+                f"noise for ε = {told.epsilon:g} and {told.labels:g} at δ = {told.delta:g}"
+            )
+        self.note("release", rows=clients.rows, bytes=len(message))
+        return session
+
+    def _pooled(self, clients: Table, mechanism: Mechanism, sessions: list[Session]) -> Table:
+        """Own points and all others', with labels."""
+        self.options.watch.enter("the transform")
+        with self.steps.step("transform", "receiving noisy points of rows") as step:
+            own = as_table(self.releases.plain(clients, mechanism), clients.ids.tolist())
+            tables = [self._received(session) for session in sessions]
+            points = [np.column_stack(list(one.columns.values())) for one in (own, *tables)]
+            labels = [one.label for one in (clients, *tables) if one.label is not None]
+            ids = [name for one in (own, *tables) for name in one.ids.tolist()]
+            step.result = f"{len(ids):,} rows, own ones included"
+        return as_table(np.concatenate(points), ids, np.concatenate(labels))
+
+    def _received(self, session: Session) -> Table:
+        name, told = session.channel.peer, self.releases.told
+        count = int.from_bytes(self.carry(session, b"", _COUNT, to_me=True), "little")
+        most = self.job.member(name).max_rows
+        if not self.job.min_common <= count <= most:
+            raise PeerMisbehaved(f"{name} sends {count:,} rows; the job allows up to {most:,}")
+        length = size(told, count, labels=True)
+        message = self.carry(session, b"", length, to_me=True)
+        return read(told, message, [f"{name}/{row}" for row in range(count)], labels=True)
+
+    def _unscored(self, applicants: Table) -> Table:
+        fresh = np.flatnonzero(~self.spent.among(applicants.ids.tolist()))
+        return applicants.take(fresh[: max(self.job.predictions - len(self.spent), 0)])
+
+    def _train(self, whole: Table, asked: Table, mechanism: Mechanism) -> None:
+        name, trained = self.party.name, freely(self.job.model, whole)
+        points = as_table(self.releases.plain(asked, mechanism), asked.ids.tolist())
+        self.scored({name: trained}, {name: trained.recode(points)}, asked)

@@ -1,0 +1,91 @@
+"""What all parties of a job that transforms rows have in common."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from moiety.data.table import Table
+from moiety.lang.cost import Cost
+from moiety.party.align import Aligned
+from moiety.party.alone import Parts, fitted
+from moiety.party.coded import Coded
+from moiety.party.costs import Ledger
+from moiety.party.facts import Facts
+from moiety.party.node import Node
+from moiety.party.outcome import Outcome
+from moiety.party.predict import Scores
+from moiety.party.released import Releases
+from moiety.protocols.base import Protocol, Tick
+from moiety.run.session import Session
+from moiety.wire.frame import Payload
+
+HIGHEST = 16.0
+"""Log-odds are cut to ±HIGHEST, as of every model."""
+
+
+class Transforming(Node):
+    """One party's run; the receiver trains anew in each, on what was released once."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether this party trains and scores."""
+        return self.job.scores_to == self.party.name
+
+    @cached_property
+    def releases(self) -> Releases:
+        """This party's own."""
+        return Releases(self.party, self.job)
+
+    def carry(self, session: Session, message: bytes, length: int, *, to_me: bool) -> bytes:
+        """One message one way, of a length that both know; empty at who sent it."""
+        mine, theirs = (length, 0) if not to_me else (0, length)
+        links = {(session.party, session.peer): mine, (session.peer, session.party): theirs}
+
+        def protocol() -> Protocol[bytes]:
+            sent: dict[int, Payload] = {} if to_me else {session.peer: message}
+            received = yield Tick(sent, {session.peer: theirs} if theirs else {})
+            return received.get(session.peer, b"")
+
+        price = Cost(({link: size for link, size in links.items() if size},))
+        return session.drive(
+            protocol(), step="points of rows", way="noise", predict=lambda _: price
+        )
+
+    def scored(self, trained: Parts, chosen: Parts, asked: Table) -> None:
+        """Trains on what is here, and scores."""
+        self.options.watch.enter("training")
+        kind = self.job.model.kind
+        with self.steps.step("train", f"training the model ({kind})") as step:
+            if asked.rows:
+                logits = np.clip(fitted(self.job, trained, chosen), -HIGHEST, HIGHEST)
+                ids = asked.ids.tolist()
+                self.spent.spend(ids)
+                Scores(self.folder).append(ids, logits)
+            step.result = f"trained the model ({kind}) and scored {asked.rows:,} applicants"
+        self.note("run", scored=asked.rows, model="at the receiver", simulated=False)
+
+    def ended(
+        self,
+        clients: Table,
+        chosen: Table,
+        own: Coded,
+        aligned: Mapping[str, Aligned],
+        ledger: Ledger,
+    ) -> Outcome:
+        """Parting, and the report."""
+        self.part()
+        facts = Facts(
+            party=self.party,
+            job=self.job,
+            train=clients,
+            chosen=chosen,
+            aligned=aligned,
+            coded=own,
+            enclave=None,
+            share=None,
+            timings=[],
+            ledger=ledger,
+            seconds=self.steps.seconds,
+        )
+        return self.conclude(facts)
