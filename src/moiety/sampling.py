@@ -100,8 +100,9 @@ def _short(below: int, bits: int, size: int) -> Integers:
 def _signed(scale: Fraction, size: int) -> Integers:
     """Discrete Laplace, fewer than asked for: 0 has one sign only."""
     sizes, negative = _sizes(scale, size), uniform(2, size) == 1
+    kept: Flags = ~negative | (sizes > 0)
     sizes[negative] *= -1
-    return sizes[~negative | (sizes < 0)]
+    return sizes[kept]
 
 
 def _bent(t: int, unit: int, centre: int, size: int) -> Integers:
