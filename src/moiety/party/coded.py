@@ -4,8 +4,7 @@ How each column is coded stays with its owner; it is kept with the model, so tha
 read as training rows were.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +14,11 @@ import numpy.typing as npt
 from moiety.agreement.manifest import Job
 from moiety.agreement.model import Model
 from moiety.data.bins import Bins
+from moiety.data.codings import Coding, Codings, check_levels
 from moiety.data.convert import Numbers
 from moiety.data.scales import Levels, Scale
 from moiety.data.schema import ColumnSpec
 from moiety.data.table import Table
-from moiety.errors import DataError
-
-Coding = Bins | Scale | Levels
-Codings = Mapping[str, Coding]
-_KINDS: dict[str, type[Bins] | type[Scale] | type[Levels]] = {
-    "bins": Bins,
-    "scale": Scale,
-    "levels": Levels,
-}
 
 
 @dataclass(frozen=True)
@@ -99,29 +90,9 @@ def recoded(codings: Codings, table: Table) -> Coded:
     """A table's rows by these codings; see `Coded.recode`."""
     specs = table.schema.select(codings).columns
     for name, coding in codings.items():
-        _check_levels(coding, specs[name])
+        check_levels(coding, specs[name])
     codes = {name: coding.codes(table[name]) for name, coding in codings.items()}
     return Coded(codings, codes, table.label)
-
-
-def written(codings: Codings) -> str:
-    """The codings as JSON; `read` is its inverse."""
-    names = {kind: name for name, kind in _KINDS.items()}
-    plain = {n: {"kind": names[type(one)], **one.to_dict()} for n, one in codings.items()}
-    return json.dumps(plain)
-
-
-def read(text: str) -> dict[str, Coding]:
-    """The codings that `written` wrote.
-
-    Raises:
-        DataError: it did not.
-    """
-    try:
-        plain = {name: dict(one) for name, one in json.loads(text).items()}
-        return {name: _KINDS[one.pop("kind")].from_dict(one) for name, one in plain.items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError("these are not codings of columns", hint="train again") from error
 
 
 def _own(model: Model, column: Numbers, spec: ColumnSpec) -> Coding:
@@ -137,13 +108,3 @@ def _agreed(model: Model, column: Numbers, spec: ColumnSpec) -> Coding:
         return Scale.agreed(centre, unit, spec)
     edges = model.edges[spec.name]
     return Levels.agreed(edges, spec) if model.numeric else Bins.agreed(edges, spec)
-
-
-def _check_levels(coding: Coding, spec: ColumnSpec) -> None:
-    """The same text must be the same level in every table."""
-    bins = coding.bins if isinstance(coding, Levels) else coding
-    if isinstance(bins, Bins) and bins.levels and bins.levels != spec.levels:
-        raise DataError(
-            f"{spec.name} has other levels here than in the rows that the model was trained on",
-            hint="declare the same levels, in the same order, in the schemas of both tables",
-        )

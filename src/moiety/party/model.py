@@ -3,18 +3,20 @@
 Kept before the first score is computed. A job in which somebody was scored has no second model.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moiety.agreement.manifest import Job
+from moiety.data.codings import Codings, from_dict, to_dict
 from moiety.enclave.handover import ModelShare, arrays, check_shape, read_share
 from moiety.errors import MoietyError, PolicyRefused, UsageError
 from moiety.learn.public_shape import SHAPE_SCHEMA, PublicShape
 from moiety.learn.shared_model import SharedModel
 from moiety.message import decode, encode
-from moiety.party.coded import Coded, Codings, read, written
+from moiety.party.coded import Coded
 from moiety.party.files import replace_file
 from moiety.party.spent import SpentIds
 
@@ -40,7 +42,7 @@ class KeptModel:
 
 def keep_model(folder: Path, share: ModelShare, signing_key: str, own: Coded) -> None:
     """Writes the share and the codings down; they are on the disk when this returns."""
-    codings = written(own.codings)
+    codings = json.dumps(to_dict(own.codings))
     body = {"key": signing_key, "message": share.message, "codings": codings}
     replace_file(_path(folder), encode(body))
 
@@ -58,7 +60,7 @@ def kept_model(folder: Path, job: Job, party: int) -> KeptModel | None:
         body = decode(path.read_bytes(), _SCHEMA, _LIMIT)
         opened = read_share if body["key"] else _trained
         share = opened(body["message"], job, party, body["key"])
-        codings = read(body["codings"])
+        codings = from_dict(json.loads(body["codings"]))
     except (MoietyError, ValueError) as error:
         raise UsageError(f"{path} is not as it was written", hint="restore it") from error
     return KeptModel(share, codings)

@@ -1,0 +1,100 @@
+"""What a release costs a person: zero-concentrated differential privacy, and its epsilon.
+
+Sources: Bun, Steinke (TCC 2016); the conversion is proposition 12 of Canonne, Kamath, Steinke
+(NeurIPS 2020), by Google's `dp-accounting`.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+from dp_accounting import ExplicitBracketInterval, NeighboringRelation, ZCDpEvent
+from dp_accounting import calibrate_dp_mechanism as calibrate
+from dp_accounting.rdp import RdpAccountant
+
+from moiety.errors import UsageError
+
+ORDERS = tuple((1 + np.geomspace(0.02, 1e6, 400)).tolist())
+"""Orders of Rényi divergence that are tried: any gives a true bound, these nearly the best one."""
+LEAST, MOST = 1e-3, 1e3
+"""Epsilons that noise is made for."""
+RHOS = ExplicitBracketInterval(-60.0, 20.0)
+"""Powers of two between which the rho of such an epsilon lies."""
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """(ξ, ρ)-zCDP: how much less certain one can be which of two rows a person has; it adds up.
+
+    For any two rows that a person might have, the Rényi divergence of order α of what is released
+    is at most ξ + ρ · α. So the probability of whatever somebody concludes is at most e^epsilon
+    times as high with one as with the other, and delta more. ρ is of noise, ξ of flipped labels.
+    An infinite ρ is no guarantee.
+    """
+
+    rho: float
+    delta: float
+    xi: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.rho >= 0 and self.xi >= 0 and 0 < self.delta < 1):
+            raise UsageError(
+                f"a guarantee of rho {self.rho:g}, xi {self.xi:g} and delta {self.delta:g}",
+                hint="rho and xi are at least 0, delta is between 0 and 1, such as 1e-6",
+            )
+
+    @classmethod
+    def of(cls, epsilon: float, delta: float) -> Self:
+        """That of as little noise as keeps epsilon at delta; of none where epsilon is infinite.
+
+        Raises:
+            UsageError: epsilon is not infinite and not within 0.001..1000, or delta not in 0..1.
+        """
+        if not (LEAST <= epsilon <= MOST or epsilon == math.inf):
+            raise UsageError(
+                f"epsilon is {epsilon:g}",
+                hint=f"use {LEAST:g} to {MOST:g}; inf means no noise, and no guarantee",
+            )
+        none = cls(math.inf, delta)
+        return none if epsilon == math.inf else cls(_rho(float(epsilon), float(delta)), delta)
+
+    @property
+    def epsilon(self) -> float:
+        """The epsilon that holds at delta: infinite where nothing is guaranteed.
+
+        Never below the least possible one, and above it by less than a hundredth.
+        """
+        return _epsilon(self.rho, self.xi, self.delta)
+
+    def __add__(self, other: "Guarantee") -> "Guarantee":
+        """That of both releases together, at the smaller delta."""
+        delta = min(self.delta, other.delta)
+        return Guarantee(self.rho + other.rho, delta, self.xi + other.xi)
+
+    def part(self, share: float) -> "Guarantee":
+        """So great a share of it, within 0..1; the shares of a whole add up to it."""
+        return Guarantee(self.rho * share if share else 0.0, self.delta, self.xi * share)
+
+
+@cache
+def _epsilon(rho: float, xi: float, delta: float) -> float:
+    return _spent(ZCDpEvent(rho=rho, xi=xi), delta) if math.isfinite(rho + xi) else math.inf
+
+
+@cache
+def _rho(epsilon: float, delta: float) -> float:
+    """The largest rho, to nine digits, with an epsilon of that or less."""
+    power: float = calibrate(
+        _accountant, lambda power: ZCDpEvent(rho=math.exp2(power)), epsilon, delta, RHOS, tol=1e-9
+    )
+    return math.exp2(power)
+
+
+def _spent(event: ZCDpEvent, delta: float) -> float:
+    return float(_accountant().compose(event).get_epsilon(delta))
+
+
+def _accountant() -> Any:
+    return RdpAccountant(ORDERS, NeighboringRelation.REPLACE_ONE)
