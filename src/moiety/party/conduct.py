@@ -20,13 +20,13 @@ from moiety.party.spent import SpentIds
 from moiety.party.through_enclave import ThroughEnclave
 from moiety.party.transformed_columns import TransformedColumns
 from moiety.party.transformed_rows import TransformedRows
-from moiety.party.transforming import Transforming
 from moiety.run.steps import Listener, Steps
 from moiety.wire.channel import Heard
 from moiety.wire.tls import Options
 from moiety.wire.watch import Watch
 
 N = TypeVar("N", bound=Node)
+Runs = type[ThroughEnclave] | type[Joint] | type[TransformedColumns] | type[TransformedRows]
 
 
 def run_job(party: Party, job: Job, listener: Listener, heard: Heard | None = None) -> Outcome:
@@ -41,8 +41,7 @@ def run_job(party: Party, job: Job, listener: Listener, heard: Heard | None = No
         AttestationFailed: the enclave is not acceptable; nothing was released.
     """
     with _node(party, job, listener, _kind(party, job), heard) as (node, signature):
-        outcome: Outcome = node.run(signature)
-        return outcome
+        return node.run(signature)
 
 
 def stock_job(party: Party, job: Job, listener: Listener) -> Stocked:
@@ -76,7 +75,7 @@ def _node(
             raise
 
 
-def _kind(party: Party, job: Job) -> type[ThroughEnclave] | type[Joint] | type[Transforming]:
+def _kind(party: Party, job: Job) -> Runs:
     """How this party takes part."""
     if job.way == "transform":
         return TransformedRows if job.model.horizontal else TransformedColumns

@@ -16,9 +16,8 @@ from moiety.party.node import Node
 from moiety.party.outcome import Outcome
 from moiety.party.predict import Scores
 from moiety.party.released import Releases
-from moiety.protocols.base import Protocol, Tick
+from moiety.protocols.base import Message, Protocol, Tick
 from moiety.run.session import Session
-from moiety.wire.frame import Payload
 
 HIGHEST = 16.0
 """Log-odds are cut to ±HIGHEST, as of every model."""
@@ -43,7 +42,7 @@ class Transforming(Node):
         links = {(session.party, session.peer): mine, (session.peer, session.party): theirs}
 
         def protocol() -> Protocol[bytes]:
-            sent: dict[int, Payload] = {} if to_me else {session.peer: message}
+            sent: dict[int, Message] = {} if to_me else {session.peer: message}
             received = yield Tick(sent, {session.peer: theirs} if theirs else {})
             return received.get(session.peer, b"")
 

@@ -1,0 +1,12 @@
+from moiety.audit.attribute import infer_attribute as infer_attribute
+from moiety.audit.epsilon import distinguish as distinguish
+from moiety.audit.extraction import extract as extract
+from moiety.audit.finding import Finding as Finding
+from moiety.audit.knowledge import Knowledge as Knowledge
+from moiety.audit.linkage import link as link
+from moiety.audit.lira import People as People
+from moiety.audit.lira import membership as membership
+from moiety.audit.reconstruction import reconstruct as reconstruct
+from moiety.audit.uniformity import uniform as uniform
+from moiety.audit.view import Recorder as Recorder
+from moiety.audit.view import View as View
