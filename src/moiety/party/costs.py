@@ -11,6 +11,8 @@ from moiety.run.ledger import Traffic as Metered
 
 ALIGN, TRAIN, PREDICT = "aligning", "training", "scoring"
 TRANSFORM = "transforming"
+POINTS = "points of rows"
+"""The step in which an owner sends them."""
 Ledger = Mapping[str, Sequence[Row]]
 """What the steps of each part of a job took."""
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from moiety.agreement.manifest import Job
 from moiety.agreement.representation import Representation
 from moiety.enclave.handover import ModelShare
-from moiety.party.costs import TRANSFORM
+from moiety.party.costs import POINTS, TRANSFORM
 from moiety.party.facts import Facts
+from moiety.party.released import size
 from moiety.report.content import Learned
 
 _BINS = "the bins of every column"
@@ -58,8 +59,14 @@ def _of_points(facts: Facts, told: Representation) -> Iterator[Learned]:
     labels = f", and a label flipped for ε = {told.labels:g}" if job.model.horizontal else ""
     what = f"{told.dimensions} noisy numbers of each row of the others{labels}"
     why = f"to train; ε = {told.epsilon:g} at δ = {told.delta:g} for each row"
-    sent = sum(row.measured.sent + row.measured.received for row in facts.ledger[TRANSFORM])
-    yield Learned(job.scores_to, what, sent // 4, why)
+    sizes = [
+        row.measured.sent + row.measured.received
+        for row in facts.ledger[TRANSFORM]
+        if row.step == POINTS
+    ]
+    each = size(told, 1, labels=job.model.horizontal)
+    values = told.dimensions + job.model.horizontal
+    yield Learned(job.scores_to, what, sum(sizes) // each * values, why)
 
 
 def _of_inside(facts: Facts) -> Iterator[Learned]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moiety.agreement.record import Record
+from moiety.agreement.representation import Representation
 from moiety.data.scales import Levels, Scale
 from moiety.party.agree import now
 from moiety.party.alone import alone
@@ -163,9 +164,23 @@ def _comparison(
     return compare(outcome[rows], own, predicted, holder=party.capitalize())
 
 
+def _budget_checks(facts: Facts, told: Representation) -> tuple[Check, ...]:
+    """What an owner's policy says of what its people are charged; the receiver charges nobody."""
+    if facts.receives:
+        return ()
+    budget = facts.party.rules.transform
+    most = f"at most {budget.max_epsilon:g} in all releases"
+    return (
+        Check("ε of a row, this release", most, f"{told.epsilon:g}", True),
+        Check("δ", f"at most {budget.delta:g}", f"{told.delta:g}", True),
+    )
+
+
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
     weights = sum(facts.share.shape.dims) if facts.share and facts.job.model.linear else None
+    if facts.job.representation is not None:
+        return Trust("", None, _budget_checks(facts, facts.job.representation), None)
     if facts.ahead:
         check = Check("randomness", "dealt ahead by a dealer checked then", facts.ahead, True)
         return Trust(facts.job.enclave_host, None, (check,), weights)

@@ -16,6 +16,7 @@ from moiety.party.transforming import Transforming
 from moiety.run.session import Session
 from moiety.transform.mechanism import Mechanism
 
+COUNT = "how many rows"
 _COUNT = 8
 
 
@@ -51,7 +52,7 @@ class TransformedRows(Transforming):
         with self.steps.step("transform", "making noisy points of rows") as step:
             message = self.releases.of(clients, mechanism, "clients", labels=True)
             count = clients.rows.to_bytes(_COUNT, "little")
-            self.carry(session, count, _COUNT, to_me=False)
+            self.carry(session, count, _COUNT, to_me=False, step=COUNT)
             self.carry(session, message, len(message), to_me=False)
             step.result = (
                 f"sent {clients.rows:,} rows as {told.dimensions} numbers and a label each, with "
@@ -74,7 +75,8 @@ class TransformedRows(Transforming):
 
     def _received(self, session: Session) -> Table:
         name, told = session.channel.peer, self.releases.told
-        count = int.from_bytes(self.carry(session, b"", _COUNT, to_me=True), "little")
+        told_rows = self.carry(session, b"", _COUNT, to_me=True, step=COUNT)
+        count = int.from_bytes(told_rows, "little")
         most = self.job.member(name).max_rows
         if not self.job.min_common <= count <= most:
             raise PeerMisbehaved(f"{name} sends {count:,} rows; the job allows up to {most:,}")

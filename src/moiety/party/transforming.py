@@ -10,7 +10,7 @@ from moiety.lang.cost import Cost
 from moiety.party.align import Aligned
 from moiety.party.alone import Parts, fitted
 from moiety.party.coded import Coded
-from moiety.party.costs import Ledger
+from moiety.party.costs import POINTS, Ledger
 from moiety.party.facts import Facts
 from moiety.party.node import Node
 from moiety.party.outcome import Outcome
@@ -36,7 +36,15 @@ class Transforming(Node):
         """This party's own."""
         return Releases(self.party, self.job)
 
-    def carry(self, session: Session, message: bytes, length: int, *, to_me: bool) -> bytes:
+    def carry(
+        self,
+        session: Session,
+        message: bytes,
+        length: int,
+        *,
+        to_me: bool,
+        step: str = POINTS,
+    ) -> bytes:
         """One message one way, of a length that both know; empty at who sent it."""
         mine, theirs = (length, 0) if not to_me else (0, length)
         links = {(session.party, session.peer): mine, (session.peer, session.party): theirs}
@@ -47,9 +55,7 @@ class Transforming(Node):
             return received.get(session.peer, b"")
 
         price = Cost(({link: size for link, size in links.items() if size},))
-        return session.drive(
-            protocol(), step="points of rows", way="noise", predict=lambda _: price
-        )
+        return session.drive(protocol(), step=step, way="one message", predict=lambda _: price)
 
     def scored(self, trained: Parts, chosen: Parts, asked: Table) -> None:
         """Trains on what is here, and scores."""

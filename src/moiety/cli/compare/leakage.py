@@ -6,7 +6,7 @@ score and, where rows are transformed, a representation.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ BLOCKS, LARGE, SLACK = 64, 1 << 14, 1 << 10
 """The last LARGE bytes of a message are cut into so many blocks, which stand for repeated runs."""
 ON_SHARES = ("training on shares", "the hand-over", "prediction")
 """What is said in these steps is masked words and dealt randomness."""
+MASKED = "uniformity of messages"
 MESSAGES = 8
 """The largest messages of a view, of which uniformity is tested, and that of each two together."""
 
@@ -74,7 +75,7 @@ def of_messages(view: View, against: str) -> tuple[Finding, ...]:
     if not large:
         return ()
     runs = [[_block(one, at) for one in large] for at in range(BLOCKS)]
-    return uniform(runs, against=against)
+    return tuple(replace(one, attack=MASKED) for one in uniform(runs, against=against))
 
 
 def _block(message: bytes, at: int) -> bytes:

@@ -25,14 +25,16 @@ def shown(found: Comparison) -> RenderableType:
 
 
 def _costs(found: Comparison) -> Table:
-    table = _table("way", "AUC", "to pooled", "KS", "seconds", "bytes", "rounds", "memory", "ε, δ")
+    table = _table(
+        "way", "AUC", "to pooled", "KS", "time", "bytes", "rounds", "memory", "ε of a row"
+    )
     for row in found.rows:
         table.add_row(
             row.way,
             decimal(row.auc),
             signed(row.auc - found.pooled.auc),
             decimal(row.ks),
-            f"{row.seconds:.1f}",
+            seconds(row.seconds),
             size(row.bytes) if row.traffic else "–",
             count(row.rounds) if row.traffic else "–",
             size(row.peak),
@@ -58,8 +60,8 @@ def _leaks(found: Comparison) -> Table:
 
 
 def promise(row: Row) -> str:
-    """The differential privacy that a way gives, of a row's numbers."""
-    return "–" if row.epsilon is None else f"{row.epsilon:g}, {row.delta:.0e}"
+    """The differential privacy that a way gives, of a row's numbers; δ is on the page."""
+    return "–" if row.epsilon is None else f"{row.epsilon:g}"
 
 
 def cell(found: Finding | None) -> str:
@@ -74,5 +76,5 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(first, no_wrap=True)
     for head in others:
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=" " not in head)
     return table
