@@ -25,11 +25,11 @@ TERMS = Terms(max_rows=400, min_common=20, predictions=60)
 def small_split():
     """A few hundred people of the credit data: common clients and applicants, and some alone."""
     whole = split_credit("thin", seed=3)
-    known = set(_ids(whole.payco))
-    lender, alone = _divide(whole.lender, known)
-    applicants, new = _divide(whole.applicants, known)
+    known = set(ids_of(whole.payco))
+    lender, alone = divide(whole.lender, known)
+    applicants, new = divide(whole.applicants, known)
     clients, chosen = lender.slice(0, CLIENTS), applicants.slice(0, APPLICANTS)
-    common, others = _divide(whole.payco, set(_ids(clients)) | set(_ids(chosen)))
+    common, others = divide(whole.payco, set(ids_of(clients)) | set(ids_of(chosen)))
     return CreditSplit(
         lender=pa.concat_tables([clients, alone.slice(0, ALONE)]),
         applicants=pa.concat_tables([new.slice(0, ALONE), chosen]),
@@ -37,12 +37,12 @@ def small_split():
     )
 
 
-def _ids(table):
+def ids_of(table):
     return [normalise_id(one) for one in table[ID].to_pylist()]
 
 
-def _divide(table, wanted):
-    mask = pa.array([one in wanted for one in _ids(table)])
+def divide(table, wanted):
+    mask = pa.array([one in wanted for one in ids_of(table)])
     return table.filter(mask), table.filter(pc.invert(mask))
 
 
