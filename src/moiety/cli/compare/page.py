@@ -1,10 +1,11 @@
 """A comparison as a page: tables, and two charts of what a choice is about."""
 
 import math
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from moiety.cli.compare.result import LOCAL, Comparison
+from moiety.cli.compare.result import LOCAL, Comparison, Row
 from moiety.cli.compare.show import promise
 from moiety.plan.network import NETWORKS
 from moiety.report.page import filled
@@ -59,7 +60,7 @@ def render(found: Comparison) -> str:
         figures=(
             (
                 "Utility against leakage",
-                "The further to the upper left, the better.",
+                "The further to the upper left, the better. Numbers: see the table.",
                 _leakage(found),
             ),
             (
@@ -72,13 +73,8 @@ def render(found: Comparison) -> str:
 
 
 def _leakage(found: Comparison) -> Markup:
-    """AUC, and what an attack on one attribute gains."""
-    points = []
-    for row in found.rows:
-        attack = row.found(LEAKAGE)
-        gain = 0.0 if attack is None else max(0.0, attack.value - attack.guess)
-        if attack is not None or row.way == LOCAL:
-            points.append((gain, row.auc, row.way))
+    """AUC, and what an attack on one attribute gains; ways that lie together share a mark."""
+    points = list(_points(found))
     gains, areas = [p[0] for p in points], [p[1] for p in points]
     most, low, high = max([0.05, *gains]), min(areas), max(areas)
     margin = max(0.02, 0.15 * (high - low))
@@ -86,42 +82,63 @@ def _leakage(found: Comparison) -> Markup:
         axis(0, 1.25 * most, "AUC that the attack gains over own columns", decimal),
         axis(low - margin, high + margin, "AUC of the model", decimal),
     )
-    for gain, area, way in points:
+    near = 0.04 * most, 0.05 * (high - low + margin)
+    for gain, area, numbers in _together(points, near):
         plot.dot(gain, area, "joint")
-        plot.note(gain, area, way, left=gain > 0.6 * most)
+        plot.note(gain, area, ", ".join(map(str, numbers)), left=gain > 0.6 * most)
+    names = {number: row.way for number, row in enumerate(found.rows, 1)}
     spoken = "; ".join(
-        f"{way}: {decimal(area)}, gain {decimal(gain)}" for gain, area, way in points
+        f"{names[n]}: {decimal(area)}, gain {decimal(gain)}" for gain, area, n in points
     )
     return plot.render("leakage", "Utility against leakage", spoken)
 
 
+def _points(found: Comparison) -> Iterator[tuple[float, float, int]]:
+    """What the attack gains on each way, the AUC of its model, and its number."""
+    for number, row in enumerate(found.rows, 1):
+        attack = row.found(LEAKAGE)
+        if attack is not None or row.way == LOCAL:
+            gain = 0.0 if attack is None else max(0.0, attack.value - attack.guess)
+            yield gain, row.auc, number
+
+
+def _together(
+    points: Sequence[tuple[float, float, int]], near: tuple[float, float]
+) -> list[tuple[float, float, list[int]]]:
+    """Points, those joined to an earlier one that are near it."""
+    found: list[tuple[float, float, list[int]]] = []
+    for gain, area, number in points:
+        for x, y, numbers in found:
+            if abs(x - gain) <= near[0] and abs(y - area) <= near[1]:
+                numbers.append(number)
+                break
+        else:
+            found.append((gain, area, [number]))
+    return found
+
+
 def _networks(found: Comparison) -> Markup:
     """Seconds of each way on each network."""
-    rows = [row for row in found.rows if row.traffic]
-    times = {name: [row.on(network) for row in rows] for name, network in NETWORKS.items()}
-    least = min(min(each) for each in times.values())
-    most = max(max(each) for each in times.values())
-    low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
-    numbers = tuple(float(number) for number in range(1, len(rows) + 1))
-    foot = Axis(0.5, len(rows) + 0.5, numbers, "{:.0f}".format, _numbered(found))
+    rows = [(number, row) for number, row in enumerate(found.rows, 1) if row.traffic]
+    times = {name: [row.on(network) for _, row in rows] for name, network in NETWORKS.items()}
+    every = [took for each in times.values() for took in each] or [1.0]
+    low, high = math.floor(math.log10(min(every))), math.ceil(math.log10(max(every)) + 0.2)
+    numbers = tuple(float(number) for number, _ in rows) or (1.0,)
+    label = "Ways, by their numbers in the table"
+    foot = Axis(numbers[0] - 0.5, numbers[-1] + 0.5, numbers, "{:.0f}".format, label)
     ticks = tuple(float(tick) for tick in range(low, high + 1))
-    plot = Plot(foot, Axis(low, high, ticks, lambda tick: seconds(10.0**tick), "Seconds"))
-    for (style, left), (_, each) in zip(_STYLES, times.items(), strict=True):
-        for number, took in zip(numbers, each, strict=True):
+    plot = Plot(foot, Axis(low, high, ticks, lambda tick: f"{10.0**tick:g} s", "Time"))
+    for (style, left), each in zip(_STYLES, times.values(), strict=True):
+        for number, took in zip(numbers, each, strict=False):
             plot.bar(number + left, number + left + 0.24, math.log10(took), style)
     words = [(f"{style} thick", name) for (style, _), name in zip(_STYLES, times, strict=True)]
     plot.legend(words, "upper left")
-    spoken = "; ".join(
-        f"{row.way}: "
-        + ", ".join(f"{name} {seconds(row.on(net))}" for name, net in NETWORKS.items())
-        for row in rows
-    )
+    spoken = "; ".join(f"{row.way}: {_spoken(row)}" for _, row in rows)
     return plot.render("networks", "Cost against network", spoken)
 
 
+def _spoken(row: Row) -> str:
+    return ", ".join(f"{name} {seconds(row.on(network))}" for name, network in NETWORKS.items())
+
+
 _STYLES = (("joint", -0.38), ("alone", -0.12), ("bad", 0.14))
-
-
-def _numbered(found: Comparison) -> str:
-    rows = [row.way for row in found.rows if row.traffic]
-    return "; ".join(f"{number} {way}" for number, way in enumerate(rows, 1))
