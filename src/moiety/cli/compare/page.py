@@ -82,7 +82,7 @@ def _leakage(found: Comparison) -> Markup:
         axis(0, 1.25 * most, "AUC that the attack gains over own columns", decimal),
         axis(low - margin, high + margin, "AUC of the model", decimal),
     )
-    near = 0.04 * most, 0.05 * (high - low + margin)
+    near = 0.08 * most, 0.08 * (high - low + margin)
     for gain, area, numbers in _together(points, near):
         plot.dot(gain, area, "joint")
         plot.note(gain, area, ", ".join(map(str, numbers)), left=gain > 0.6 * most)
