@@ -66,7 +66,7 @@ def _bits(part: Bytes, first: int) -> float:
     """
     bits: Bytes = np.unpackbits(part, axis=1)
     ones, every = (some.sum(axis=0, dtype=np.int64) for some in (bits[:first], bits))
-    pairs = np.unique(np.stack([ones, every]), axis=1)
-    law = hypergeom(len(part), pairs[1], first)
-    tail = np.minimum(law.cdf(pairs[0]), law.sf(pairs[0] - 1))
+    few, all_ones = divmod(np.unique(ones * (len(part) + 1) + every), len(part) + 1)
+    law = hypergeom(len(part), all_ones, first)
+    tail = np.minimum(law.cdf(few), law.sf(few - 1))
     return float(min(1.0, 2 * tail.min() * bits.shape[1]))
