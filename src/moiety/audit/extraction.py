@@ -7,7 +7,7 @@ import numpy as np
 
 from moiety.audit.finding import Finding
 from moiety.audit.intervals import resampled
-from moiety.audit.learners import Fit, logit, regressor
+from moiety.audit.learners import SURE, Fit, logit, regressor
 from moiety.audit.tables import Floats, enough, table
 from moiety.errors import DataError, UsageError
 
@@ -32,14 +32,16 @@ def extract(
     `model`, if given, the true one, which judges. He asks about the first q of `rows` and trains a
     surrogate of the logit with `fit`, judged on the rows after all queries. The measure is R² of
     the logits, or with `decisions` the rate at which both are on the same side of probability ½.
-    The guess is the mean of his answers (their commoner side), or, with the numbers of his `own`
-    columns, a surrogate on those alone, if that is better; the interval is of the gain over it.
+    The guess is the best constant for these rows (the mean, or the commoner side), or, with the
+    numbers of his `own` columns, a surrogate on those alone, if that is better; the interval is of
+    the gain over it.
 
     Source: Tramèr, Zhang, Juels, Reiter, Ristenpart (USENIX Security 2016); fidelity as in
     Jagielski, Carlini, Berthelot, Kurakin, Papernot (USENIX Security 2020).
 
     Raises:
-        DataError: no tables, or fewer than 100 rows beyond the queries.
+        DataError: no tables, fewer than 100 rows beyond the queries, or a model that says the same
+            of all of them.
         UsageError: numbers of queries below 2.
     """
     given = table("rows", rows)
@@ -48,31 +50,36 @@ def extract(
     most = max(queries)
     enough("rows beyond the queries", len(given) - most, LEAST)
     asked, judged = given[:most], given[most:]
-    answers, truth = _logits(query, asked), _logits(model or query, judged)
-    found = []
+    answers, truth = _asked(query, asked), logit(_probabilities(model or query, judged))
+    if np.ptp(truth) == 0:
+        raise DataError("the model says the same of all judged rows", hint="judge a model")
+    judge, columns, found = _Judge(truth, decisions), list(own), []
     for count in queries:
         learn, told = asked[:count], answers[:count]
-        constant = float(np.median(told) if decisions else told.mean())
-        judge = _Judge(truth, constant, decisions)
-        guesses = [np.full(len(judged), constant)]
-        if own:
-            guesses.append(fit(learn[:, list(own)], told)(judged[:, list(own)]))
+        guesses = [fit(learn[:, columns], told)(judged[:, columns])] if columns else []
         found.append(judge.finding(fit(learn, told)(judged), guesses, count, against))
     return tuple(found)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Judge:
-    """The model's logits on the judged rows, and a constant that R² is relative to."""
+    """The model's logits on the judged rows, and what of them is compared."""
 
     truth: Floats
-    constant: float
     decisions: bool
 
     @property
     def unit(self) -> Floats:
         """What each row counts."""
-        return np.ones(len(self.truth)) if self.decisions else np.square(self.truth - self.constant)
+        if self.decisions:
+            return np.ones(len(self.truth))
+        return np.asarray(np.square(self.truth - self.truth.mean()))
+
+    @property
+    def constants(self) -> list[Floats]:
+        """Surrogates that say the same of all rows, the best of their kind among them."""
+        alike = np.ones(len(self.truth))
+        return [alike, -alike] if self.decisions else [alike * self.truth.mean()]
 
     def merit(self, logits: Floats) -> Floats:
         """What each row brings: the sum over that of `unit` is the measure."""
@@ -85,7 +92,9 @@ class _Judge:
     ) -> Finding:
         """The surrogate beside the best of the guesses."""
         rows, unit, merit = len(self.truth), self.unit, self.merit(surrogate)
-        best = max(map(self.merit, guesses), key=lambda guessed: float(guessed.sum()))
+        best = max(
+            map(self.merit, [*self.constants, *guesses]), key=lambda guessed: float(guessed.sum())
+        )
         guess = float(best.sum() / unit.sum())
 
         def gain(counts: Floats) -> float:
@@ -95,20 +104,29 @@ class _Judge:
         value = guess + gain(np.ones(rows))
         measure = "agreement of decisions" if self.decisions else "R² of logits"
         named = f"{measure} after {queries:,} queries"
-        interval = min(value, guess + low), max(value, guess + high)
+        interval = min(value, guess + low), max(value, min(1.0, guess + high))
         return Finding("extraction", against, named, value, guess, interval, rows)
 
 
-def _logits(oracle: Oracle, rows: Floats) -> Floats:
+def _asked(query: Oracle, rows: Floats) -> Floats:
+    """The logits that an attacker makes of answers.
+
+    Answers of 0 and 1, rounded, he takes for half as far away as the last answer before them.
+    """
+    answers = _probabilities(query, rows)
+    inner = answers[(answers > 0) & (answers < 1)]
+    edge = min(inner.min(), 1 - inner.max()) / 2 if inner.size else SURE
+    return logit(answers, max(float(edge), SURE))
+
+
+def _probabilities(oracle: Oracle, rows: Floats) -> Floats:
     """What an oracle says of rows.
 
     Raises:
-        DataError: it is not one probability a row, or the same for all.
+        DataError: it does not give one for each.
     """
     found = table("probabilities", oracle(rows), len(rows))
-    if found.shape[1] > 1 or np.ptp(found) == 0 or found.min() < 0 or found.max() > 1:
-        raise DataError(
-            f"the oracle gives {found.shape} numbers, not probabilities that differ",
-            hint="give the probability of label 1 for each row",
-        )
-    return logit(found[:, 0])
+    if found.shape[1] > 1 or found.min() < 0 or found.max() > 1:
+        hint = "give the probability of label 1 for each row"
+        raise DataError(f"{found.shape} numbers that are no probabilities of rows", hint=hint)
+    return found[:, 0]

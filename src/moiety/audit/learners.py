@@ -23,12 +23,11 @@ _FEW = 20
 """Fewer rows are not divided to choose a learner: it is the linear one."""
 
 SURE = 1e-6
-"""Probabilities are cut to [SURE, 1 - SURE] before their logits are taken."""
 
 
-def logit(probability: Floats) -> Floats:
-    """The log-odds, within ±13.8."""
-    inside = np.clip(probability, SURE, 1 - SURE)
+def logit(probability: Floats, sure: float = SURE) -> Floats:
+    """The log-odds of probabilities, which are cut to [sure, 1 - sure]; within ±13.8 if unset."""
+    inside = np.clip(probability, sure, 1 - sure)
     return np.asarray(np.log(inside / (1 - inside)))
 
 

@@ -18,6 +18,6 @@ def smallest(attack: str, against: str, tests: Iterable[tuple[str, float]], tria
     """
     found = list(tests)
     name, least = min(found, key=lambda test: test[1])
-    value = -math.log10(min(1.0, max(LEAST, least * len(found))))
+    value = max(0.0, -math.log10(max(LEAST, least * len(found))))
     measure = f"-log10 of the smallest of {len(found):,} p-values ({name})"
     return Finding(attack, against, measure, value, -math.log10(TAIL), (value, value), trials)

@@ -24,9 +24,10 @@ def reconstruct(
     """The share of the variance of people's columns that an attacker reconstructs, R².
 
     `rows` are the people's own, in the same order, and only judge; `columns` are those that are
-    judged, each counted alike (unset, all that are not constant). The guess, 0, is to name the
-    mean of the attacker's own people; a bad attacker does worse than that, down to -∞. One column
-    that is told whole among many that are not makes a small mean: judge it alone.
+    judged, each counted alike (unset, all that are not constant). The guess, 0, is to name
+    everybody the mean of these people; so what the attacker learns of them all together counts for
+    nothing, and a bad one does worse than the guess, down to -∞. One column that is told whole
+    among many that are not makes a small mean: judge it alone.
 
     The attack is the linear one of `Knowledge`. Source: the Bayes estimate of Huang, Du, Chen
     (SIGMOD 2005); with known people's values, Liu, Giannella, Kargupta (PKDD 2006).
@@ -38,7 +39,7 @@ def reconstruct(
     enough("people", len(truth), LEAST)
     judged = _judged(truth, columns)
     missed = np.square(truth - knowledge.estimate(seen))[:, judged]
-    guessed = np.square(truth - knowledge.rows.mean(axis=0))[:, judged]
+    guessed = np.square(truth - truth.mean(axis=0))[:, judged]
     unit = guessed.mean(axis=0)
     missed, guessed = (missed / unit).mean(axis=1), (guessed / unit).mean(axis=1)
 

@@ -3,16 +3,23 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import hypergeom, ks_2samp
 
 from moiety.audit.finding import Finding
 from moiety.audit.intervals import rate
 from moiety.audit.learners import Fit
 from moiety.audit.messages import Bytes, Runs, aligned, parts
-from moiety.audit.tables import Floats, halves
+from moiety.audit.tables import Rows, halves
 
-MOST_BITS = 1 << 14
-"""That a classifier looks at, evenly of all messages and from the front of each."""
+Features = npt.NDArray[np.float32]
+
+MOST_BITS = 1 << 16
+"""That a classifier chooses from, evenly of all messages and from the front of each."""
+CHOSEN = 64
+"""Features that it looks at."""
+
+_TINY = 1e-9
 
 
 def differences(first: Runs, second: Runs) -> Iterator[tuple[str, float]]:
@@ -29,28 +36,36 @@ def differences(first: Runs, second: Runs) -> Iterator[tuple[str, float]]:
 def by_classifier(first: Runs, second: Runs, fit: Fit, against: str, seed: int) -> Finding:
     """The accuracy with which a classifier tells, from half of the runs, the secret of the others.
 
-    As many runs of one secret as of the other are learnt from and judged. It looks at lengths, the
-    share of ones in each message, and bits. Source: Lopez-Paz, Oquab (ICLR 2017).
+    As many runs of one secret as of the other are learnt from and judged. Of the messages' number,
+    their lengths, the share of ones in each, and bits, it looks at those that differ most between
+    the secrets in the runs learnt from. Source: Lopez-Paz, Oquab (ICLR 2017).
     """
     count = min(len(first), len(second))
-    learn, judge = halves(count, seed)
-    rows = _features([*first[:count], *second[:count]])
-    labels = np.repeat([0.0, 1.0], count)
-    learn, judge = np.append(learn, learn + count), np.append(judge, judge + count)
+    halved, labels = halves(count, seed), np.repeat([0.0, 1.0], count)
+    learn, judge = (np.append(some, some + count) for some in halved)
+    features = _features([*first[:count], *second[:count]])
+    rows = features[:, _telling(features[learn])].astype(np.float64)
     told = fit(rows[learn], labels[learn])(rows[judge]) > 0.5
     hits, trials = int((told == labels[judge]).sum()), len(judge)
     value, interval = hits / trials, rate(hits, trials)
     return Finding("classifier of the secret", against, "accuracy", value, 0.5, interval, trials)
 
 
-def _features(runs: Runs) -> Floats:
+def _features(runs: Runs) -> Features:
     """(runs × features) of the messages that all runs have."""
     columns = aligned(runs)
     each = max(1, MOST_BITS // (8 * len(columns)))
-    sizes = np.array([[len(one) for one in run[: len(columns)]] for run in runs])
+    sizes = [[len(run), *map(len, run[: len(columns)])] for run in runs]
     ones = [8 * np.unpackbits(column, axis=1).mean(axis=1) for column in columns]
-    bits = [np.unpackbits(column[:, :each], axis=1) for column in columns]
-    return np.hstack([sizes, np.column_stack(ones), *bits]).astype(np.float64)
+    summary = np.column_stack([sizes, *ones]).astype(np.float32)
+    return np.hstack([summary, *(np.unpackbits(column[:, :each], axis=1) for column in columns)])
+
+
+def _telling(rows: Features) -> Rows:
+    """Numbers of the features whose means differ most between both halves of the rows."""
+    first, second = np.split(rows, 2)
+    gap = np.abs(first.mean(axis=0) - second.mean(axis=0))
+    return np.argsort(-gap / (rows.std(axis=0) + _TINY), kind="stable")[:CHOSEN]
 
 
 def _numbers(first: list[int], second: list[int]) -> float:
@@ -66,7 +81,7 @@ def _bits(part: Bytes, first: int) -> float:
     """
     bits: Bytes = np.unpackbits(part, axis=1)
     ones, every = (some.sum(axis=0, dtype=np.int64) for some in (bits[:first], bits))
-    pairs = np.unique(np.stack([ones, every]), axis=1)
-    law = hypergeom(len(part), pairs[1], first)
-    tail = np.minimum(law.cdf(pairs[0]), law.sf(pairs[0] - 1))
+    few, all_ones = divmod(np.unique(ones * (len(part) + 1) + every), len(part) + 1)
+    law = hypergeom(len(part), all_ones, first)
+    tail = np.minimum(law.cdf(few), law.sf(few - 1))
     return float(min(1.0, 2 * tail.min() * bits.shape[1]))

@@ -39,8 +39,8 @@ def uniform(
 
     The findings: of `first`, and of `second`, the smallest p-value of all tests of uniformity, of
     each message and of the sum, difference and exclusive or of each two: bytes by chi-square; ones,
-    changes from bit to bit, and equal bits of neighbouring bytes and words (Rukhin et al., NIST SP
-    800-22, for the kinds); and each bit over all runs. Of both, the smallest p-value for each bit
+    changes from bit to bit, and equal bits of neighbouring bytes, words and runs (kinds of NIST SP
+    800-22); and each bit over all runs. Of both, the smallest p-value for each bit
     and each length to differ between the secrets, and the accuracy with which a classifier tells
     runs of one from runs of the other (Lopez-Paz, Oquab, ICLR 2017; the guess is 0.5).
 
@@ -78,6 +78,7 @@ def _bits(part: Bytes) -> Iterator[tuple[str, Bytes, int]]:
     """Bits of which about half ought to be 1, and how many count of each byte."""
     yield "ones", part, 8
     yield "changes of bits", np.asarray((part ^ (part >> 1)) & 0x7F, np.uint8), 7
+    yield "runs and their next", part[1:] ^ part[:-1], 8
     for kind, lag in (("bytes and their next", 1), ("words and their next", 8)):
         if part.shape[1] > lag:
             yield kind, part[:, lag:] ^ part[:, :-lag], 8
