@@ -1,6 +1,6 @@
 """A file's columns as Arrow holds them: CSV, Parquet or Arrow IPC, chosen by extension."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 from moiety.errors import DataError
 
 Result = TypeVar("Result")
+
+PIECE = 1 << 16
+"""Rows of a piece, at most."""
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -29,16 +32,38 @@ def read_columns(path: Path, names: Iterable[str]) -> dict[str, pa.Array]:
     Raises:
         DataError: as `column_names`; a column is absent or there twice; the table has no rows.
     """
+    wanted = _present(path, names)
+    table = _guarded(path, lambda: _reader(path).read(path, wanted))
+    if table.num_rows == 0:
+        raise DataError(f"{path.name} has no rows")
+    return {name: table[name].combine_chunks() for name in wanted}
+
+
+def read_pieces(path: Path, names: Iterable[str]) -> Iterator[dict[str, pa.Array]]:
+    """These columns of a file, some rows at a time, for tables that are larger than memory.
+
+    Raises:
+        DataError: as `read_columns`.
+    """
+    wanted, rows = _present(path, names), 0
+    batches = _guarded(path, lambda: _reader(path).batches(path, wanted))
+    while (batch := _guarded(path, lambda: next(batches, None))) is not None:
+        rows += batch.num_rows
+        for at in range(0, batch.num_rows, PIECE):
+            yield {name: batch.column(name).slice(at, PIECE) for name in wanted}
+    if not rows:
+        raise DataError(f"{path.name} has no rows")
+
+
+def _present(path: Path, names: Iterable[str]) -> list[str]:
+    """The names, each once, if the file has each once."""
     wanted = list(dict.fromkeys(names))
     present = column_names(path)
     for name in wanted:
         if present.count(name) != 1:
             count = "no" if name not in present else "more than one"
             raise DataError(f"{path.name} has {count} column '{name}'", hint=_listed(present))
-    table = _guarded(path, lambda: _reader(path).read(path, wanted))
-    if table.num_rows == 0:
-        raise DataError(f"{path.name} has no rows")
-    return {name: table[name].combine_chunks() for name in wanted}
+    return wanted
 
 
 def _listed(present: tuple[str, ...]) -> str:
@@ -67,11 +92,17 @@ class _Csv:
 
     @staticmethod
     def read(path: Path, wanted: list[str]) -> pa.Table:
-        options = csv.ConvertOptions(
-            include_columns=wanted,
-            column_types=dict.fromkeys(wanted, pa.string()),
-        )
-        return csv.read_csv(path, convert_options=options)
+        return csv.read_csv(path, convert_options=_as_texts(wanted))
+
+    @staticmethod
+    def batches(path: Path, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        with csv.open_csv(path, convert_options=_as_texts(wanted)) as file:
+            yield from file
+
+
+def _as_texts(wanted: list[str]) -> csv.ConvertOptions:
+    types = dict.fromkeys(wanted, pa.string())
+    return csv.ConvertOptions(include_columns=wanted, column_types=types)
 
 
 class _Parquet:
@@ -85,6 +116,11 @@ class _Parquet:
         with pq.ParquetFile(path) as file:
             return file.read(columns=wanted)
 
+    @staticmethod
+    def batches(path: Path, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(PIECE, columns=wanted)
+
 
 class _Ipc:
     @staticmethod
@@ -96,6 +132,12 @@ class _Ipc:
     def read(path: Path, wanted: list[str]) -> pa.Table:
         with pa.memory_map(str(path)) as source, ipc.open_file(source) as file:
             return file.read_all().select(wanted)
+
+    @staticmethod
+    def batches(path: Path, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        with pa.memory_map(str(path)) as source, ipc.open_file(source) as file:
+            for number in range(file.num_record_batches):
+                yield file.get_batch(number).select(wanted)
 
 
 _Format = type[_Csv] | type[_Parquet] | type[_Ipc]

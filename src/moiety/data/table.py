@@ -1,10 +1,10 @@
 """A party's own table in the clear: typed columns within declared bounds, ids, perhaps a label."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pyarrow as pa
 from moiety.data.convert import Numbers, refuse, to_numbers, to_texts
 from moiety.data.ids import normalise_id
 from moiety.data.propose import propose_schema
-from moiety.data.read import read_columns
+from moiety.data.read import read_columns, read_pieces
 from moiety.data.schema import ColumnSpec, Schema, load_schema
 from moiety.errors import DataError
 
@@ -55,20 +55,28 @@ class Table:
         Raises:
             DataError: the file, a column, a type, a bound, an id or a label is not as declared.
         """
-        path = Path(path)
-        declared = schema.select(name for name in schema.names if name not in (id, label))
-        wanted = [id, *declared.names] + ([label] if label else [])
-        raw = read_columns(path, wanted)
-        return cls(
-            name=path.stem,
-            schema=declared,
-            ids=_ids(raw[id], f"{path.name}, id '{id}'", rule),
-            columns={
-                spec.name: to_numbers(raw[spec.name], spec, path.name)
-                for spec in declared.columns.values()
-            },
-            label=_labels(raw[label], label, path.name) if label else None,
-        )
+        layout = _Layout(Path(path), schema, id, label, rule)
+        return cls(**layout.read(read_columns(layout.path, layout.wanted)))
+
+    @classmethod
+    def pieces(
+        cls,
+        path: Path | str,
+        schema: Schema,
+        *,
+        id: str,
+        label: str | None = None,
+        rule: str = "default",
+    ) -> Iterator[Self]:
+        """As `load`, some rows at a time: only within a piece do ids differ for certain.
+
+        Raises:
+            DataError: as `load`, when the piece is reached.
+        """
+        layout, rows = _Layout(Path(path), schema, id, label, rule), 0
+        for raw in read_pieces(layout.path, layout.wanted):
+            yield (piece := cls(**layout.read(raw, rows)))
+            rows += piece.rows
 
     def __repr__(self) -> str:
         label = ", label" if self.label is not None else ""
@@ -110,6 +118,40 @@ class Table:
             columns={name: column[rows] for name, column in self.columns.items()},
             label=self.label[rows] if self.label is not None else None,
         )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which columns of a file make a table."""
+
+    path: Path
+    schema: Schema
+    id: str
+    label: str | None
+    rule: str
+
+    @property
+    def declared(self) -> Schema:
+        names = (name for name in self.schema.names if name not in (self.id, self.label))
+        return self.schema.select(names)
+
+    @property
+    def wanted(self) -> list[str]:
+        return [self.id, *self.declared.names] + ([self.label] if self.label else [])
+
+    def read(self, raw: dict[str, pa.Array], before: int = 0) -> dict[str, Any]:
+        """A table's parts, from columns that begin after so many rows of the file."""
+        where = self.path.name + (f" after row {before:,}" if before else "")
+        return {
+            "name": self.path.stem,
+            "schema": self.declared,
+            "ids": _ids(raw[self.id], f"{where}, id '{self.id}'", self.rule),
+            "columns": {
+                spec.name: to_numbers(raw[spec.name], spec, where)
+                for spec in self.declared.columns.values()
+            },
+            "label": _labels(raw[self.label], self.label, where) if self.label else None,
+        }
 
 
 def _ids(column: pa.Array, where: str, rule: str) -> Ids:

@@ -16,6 +16,7 @@ from moiety.agreement.signing import SigningKey
 from moiety.enclave.policy import EnclavePolicy
 from moiety.enclave.verify import IntelVerifier, SimulationVerifier, Verifier
 from moiety.errors import ConfigError
+from moiety.transform.ledger import Ledger
 from moiety.wire.certificates import Credentials
 
 
@@ -115,6 +116,11 @@ class Party:
                 hint=f"moiety data add adds one; known: {known}",
             )
         return self.data[name]
+
+    @property
+    def ledger(self) -> Ledger:
+        """What this party's people have paid for transformed rows, and may pay."""
+        return Ledger(self.home, self.rules.transform.max_epsilon, self.rules.transform.delta)
 
     def job_folder(self, job: Job) -> Path:
         """The folder where this party keeps a job's files; made if absent."""

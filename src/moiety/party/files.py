@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from moiety.errors import UsageError
 
@@ -16,15 +17,24 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def write_file(path: Path, pieces: Iterable[bytes]) -> int:
     """As `replace_file`, from pieces that are made one after the other; returns its size."""
-    fresh, size = path.with_name(path.name + ".tmp"), 0
-    with open(fresh, "wb", opener=_private) as file:
-        for piece in pieces:
-            size += file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
+    with whole_file(path) as file:
+        return sum(file.write(piece) for piece in pieces)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which takes the place of `path` if nothing fails, and is gone else."""
+    fresh = path.with_name(path.name + ".tmp")
+    try:
+        with open(fresh, "wb", opener=_private) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     fresh.replace(path)
     _sync_folder(path.parent)
-    return size
 
 
 def rename_file(path: Path, name: str) -> Path:

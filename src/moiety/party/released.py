@@ -23,7 +23,7 @@ from moiety.errors import InternalError, PeerMisbehaved
 from moiety.party.agree import now
 from moiety.party.config import Party
 from moiety.party.files import replace_file
-from moiety.transform import Encoding, Guarantee, Ledger, flip
+from moiety.transform import Encoding, Guarantee, flip
 from moiety.transform.mechanism import RADIUS, Mechanism, clipped
 from moiety.transform.settings import Settings
 
@@ -62,12 +62,6 @@ class Releases:
             told.dimensions, told.epsilon, told.delta, told.clip, told.method, seed=seed[:16]
         )
 
-    @cached_property
-    def ledger(self) -> Ledger:
-        """What this party's people have paid, in all jobs."""
-        budget = self.party.rules.transform
-        return Ledger(self.party.home, budget.max_epsilon, budget.delta)
-
     def encoding(self, table: Table) -> Encoding:
         """How this party's columns become numbers: as agreed, else by declared bounds."""
         model, names = self.job.model, table.names
@@ -104,7 +98,7 @@ class Releases:
         if labels:
             message += flip(_known(table), self.told.labels).astype(np.uint8).tobytes()
         replace_file(path, message)
-        self.ledger.sent(number, hashlib.sha256(message).hexdigest())
+        self.party.ledger.sent(number, hashlib.sha256(message).hexdigest())
         return message
 
     def plain(self, table: Table, mechanism: Mechanism) -> Floats:
@@ -114,7 +108,7 @@ class Releases:
 
     def _charge(self, table: Table, cost: Guarantee, what: str) -> int:
         name = f"{what} of job {self.job.hash.hex()[:16]}"
-        return self.ledger.charge(table.ids.tolist(), cost, name=name, at=now().isoformat())
+        return self.party.ledger.charge(table.ids.tolist(), cost, name=name, at=now().isoformat())
 
 
 def size(told: Representation, rows: int, *, labels: bool = False) -> int:

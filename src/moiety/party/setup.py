@@ -34,6 +34,10 @@ max_predictions = 0
 [columns]                 # per data set, the columns that may be used
 # clients = ["age"]
 
+[transform]               # what each person may spend in all releases of transformed rows
+max_epsilon = 0           # 0: nothing may leave
+delta = 1e-6
+
 [enclave]
 hosts = []                # who may operate the enclave, or the dealer
 dealers = []              # sha256:… of dealers that are no enclaves, for jobs trained by MPC

@@ -18,7 +18,7 @@ from moiety.errors import UsageError
 
 ORDERS = tuple((1 + np.geomspace(0.02, 1e6, 400)).tolist())
 """Orders of Rényi divergence that are tried: any gives a true bound, these nearly the best one."""
-LEAST, MOST = 1e-3, 1e3
+LEAST, MOST = 1e-3, 1e5
 """Epsilons that noise is made for."""
 RHOS = ExplicitBracketInterval(-60.0, 20.0)
 """Powers of two between which the rho of such an epsilon lies."""
@@ -50,7 +50,7 @@ class Guarantee:
         """That of as little noise as keeps epsilon at delta; of none where epsilon is infinite.
 
         Raises:
-            UsageError: epsilon is not infinite and not within 0.001..1000, or delta not in 0..1.
+            UsageError: epsilon is not infinite and not within 0.001..100,000, or delta not in 0..1.
         """
         if not (LEAST <= epsilon <= MOST or epsilon == math.inf):
             raise UsageError(

@@ -7,6 +7,7 @@ older ones back.
 """
 
 import hmac
+import math
 import os
 import secrets
 import sqlite3
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from moiety.data.ids import normalise_id
 from moiety.errors import ConfigError, DataError, PolicyRefused, UsageError
-from moiety.transform.account import LEAST, Guarantee
+from moiety.transform.account import LEAST, MOST, Guarantee
 
 _SIZE = 16
 _KEY = 32
@@ -71,11 +72,21 @@ class Account:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger in a party's folder, and the budget of each person: epsilon at delta."""
+    """The ledger in a party's folder, and the budget of each person: epsilon at delta.
+
+    With a budget of 0 nothing is ever charged; with an infinite one everything is.
+    """
 
     home: Path
     epsilon: float
     delta: float
+
+    def __post_init__(self) -> None:
+        if not (self.epsilon >= 0 and 0 < self.delta < 1):
+            raise UsageError(
+                f"a budget of epsilon {self.epsilon:g} at delta {self.delta:g}",
+                hint="epsilon is at least 0, delta is between 0 and 1, such as 1e-6",
+            )
 
     def charge(self, ids: Iterable[str], cost: Guarantee, name: str = "", at: str = "") -> int:
         """The number of the release, after everybody in it was charged, on the disk.
@@ -116,14 +127,16 @@ class Ledger:
 
     def _left(self, spent: Guarantee) -> float:
         """The largest epsilon of one more release, all of it by noise, to who spent that."""
-        most = self.epsilon - spent.xi
+        if self.epsilon == math.inf:
+            return math.inf
+        most = min(self.epsilon - spent.xi, MOST)
         if most < LEAST:
             return 0.0
         rho = Guarantee.of(most, self.delta).rho - spent.rho
         return self._history(max(rho, 0.0), 0.0).epsilon
 
     def _enter(self, database: sqlite3.Connection, ids: Iterable[str]) -> int:
-        key = self._key()
+        key = self._key(database)
         rows = ((_person(key, one),) for one in ids)
         try:
             database.executemany("INSERT INTO batch VALUES (?)", rows)
@@ -174,10 +187,12 @@ class Ledger:
         except sqlite3.DatabaseError:
             raise ConfigError(f"{path} is no ledger", hint="bring back what it was") from None
 
-    def _key(self) -> bytes:
-        """The key of the hashes; made with the ledger."""
+    def _key(self, database: sqlite3.Connection) -> bytes:
+        """The key of the hashes; made for the first release."""
         path = self.home / "privacy.key"
         if not path.exists():
+            if database.execute("SELECT count(*) FROM persons").fetchone() != (0,):
+                raise ConfigError("the key of the ledger is gone", hint=f"bring back {path}")
             _new_key(path)
         key = path.read_bytes()
         if len(key) != _KEY:
@@ -186,10 +201,16 @@ class Ledger:
 
 
 def _new_key(path: Path) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """A key that is whole and on the disk before anybody is charged under it."""
+    fresh = path.with_suffix(".tmp")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(secrets.token_bytes(_KEY))
         file.flush()
         os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _person(key: bytes, one: str) -> bytes:

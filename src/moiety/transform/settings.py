@@ -59,6 +59,7 @@ class Settings:
         for name, fits, hint in found:
             if not fits:
                 raise UsageError(f"{name} = {getattr(self, name)!r} of a transform", hint=hint)
+        seed_of(self.seed)
         if self.dimensions >= columns:
             raise UsageError(
                 f"{self.dimensions} dimensions of a table with {columns} feature(s)",
