@@ -91,8 +91,8 @@ def selection():
         "The plan that `select` chooses, and plans forced to single choices; two parties and a "
         "dealer over TLS, the LAN being the loopback, the WAN an emulated line of 20 ms one way "
         "and 100 Mbit/s. Dealing is included. *× the chosen*: the median ratio to the chosen "
-        "plan's time in the same turn, with its 95 % interval. Forced plans that are as fast have as many "
-        "rounds as the chosen one and differ by bytes that weigh little there."
+        "plan's time in the same turn, with its 95 % interval. Forced plans that are as fast have "
+        "as many rounds as the chosen one and differ by bytes that weigh little there."
     )
     head = ["situation: plan", "functions by", "ms", "predicted ms", "rounds", "sent / dealt"]
     head += ["× the chosen", "it is"]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import compare_figures
 import engine_figures
 from tables import load, size, table
 
@@ -23,13 +24,13 @@ def pages():
 def render():
     """The page."""
     engine = (engine_figures.peers, engine_figures.selection, engine_figures.scale)
-    sections = (_demo, *engine, _psi, _scoring, _core)
+    sections = (_demo, compare_figures.compare, *engine, _psi, _scoring, _core)
     return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
 
 
 def _machine():
     lines = []
-    for name in ("demo", "peers", "selection", "scale", "psi", "scoring", "core"):
+    for name in ("demo", "compare", "peers", "selection", "scale", "psi", "scoring", "core"):
         facts = load(name)["machine"]
         state = " with changes" if facts["changed"] else ""
         at = f"commit {facts['commit'][:12]}{state}, load average {facts['load']:.1f} at the start"

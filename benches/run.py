@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import compare
 import demo
 import figures
 import machine
@@ -42,6 +43,7 @@ def peers():
 
 SECTIONS = {
     "demo": demo.measure,
+    "compare": compare.measure,
     "peers": peers,
     "selection": selection.measure,
     "scale": scale.measure,

@@ -5,6 +5,7 @@ new noise on the same rows would.
 """
 
 import hashlib
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,8 +79,9 @@ class Releases:
         if settings.learned.rho:
             self._charge(table, settings.learned, "projection")
         found = settings.fit([(encoding.rows(table), None)], encoding.width)
-        with path.open("wb") as file:
-            np.save(file, found.projection)
+        written = io.BytesIO()
+        np.save(written, found.projection)
+        replace_file(path, written.getvalue())
         return found
 
     def of(self, table: Table, mechanism: Mechanism, what: str, *, labels: bool = False) -> bytes:

@@ -89,7 +89,10 @@ class Subject:
         if way.terms.training == "transform":
             seen = represented(run, task, self._whole)
             told = np.column_stack([logits, seen.points])
-            findings = self._modelled(seen.parts(task, self._parts), way.name)
+            findings = (
+                *leakage.knowing(seen, way.name),
+                *self._modelled(seen.parts(task, self._parts), way.name),
+            )
         else:
             self._models = self._models or self._modelled(self._parts, "the joint model")
             findings = self._models

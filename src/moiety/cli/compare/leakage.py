@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from moiety.audit import Finding, Knowledge, View, infer_attribute, link, reconstruct, uniform
 from moiety.cli.compare.plain import Joined
+from moiety.cli.compare.representations import Represented
 from moiety.cli.compare.task import Task
 from moiety.data.table import Table
 
@@ -47,11 +48,34 @@ def attacks(task: Task, whole: Joined, got: Received, against: str) -> Iterator[
     own = numbers(whole.applicants[task.receiver.name])[got.people]
     learn, judge = np.arange(0, len(secret), 2), np.arange(1, len(secret), 2)
     knows = Knowledge(secret[learn], seen=got.told[learn])
-    yield reconstruct(got.told[judge], secret[judge], knows, against=against)
+    yield _reconstructed(secret, own, got.told, against)
     some = judge[:LINKED]
     yield link(got.told[some], secret[some], knows, against=against)
     target = _most_telling(task, whole, got.people)
     yield infer_attribute(got.told, target, own, against=against)
+
+
+def _reconstructed(secret: Floats, own: Floats, told: Floats, against: str) -> Finding:
+    """From all that the receiver has; the guess is what its own columns alone restore."""
+    learn, judge = np.arange(0, len(secret), 2), np.arange(1, len(secret), 2)
+
+    def restored(seen: Floats) -> Finding:
+        knows = Knowledge(secret[learn], seen=seen[learn])
+        return reconstruct(seen[judge], secret[judge], knows, against=against)
+
+    return replace(restored(np.column_stack([own, told])), guess=restored(own).value)
+
+
+def knowing(seen: Represented, against: str) -> Iterator[Finding]:
+    """The same by who knows the projection, as the guarantee supposes, and the noise's size."""
+    learn, judge = np.arange(0, len(seen.rows), 2), np.arange(1, len(seen.rows), 2)
+    made, points = seen.mechanism, seen.points
+    knows = Knowledge(seen.rows[learn], known=made.projection, noise=made.sigma)
+    found = (
+        reconstruct(points[judge], seen.rows[judge], knows, against=against),
+        link(points[judge[:LINKED]], seen.rows[judge[:LINKED]], knows, against=against),
+    )
+    yield from (replace(one, attack=f"{one.attack}, projection known") for one in found)
 
 
 def numbers(table: Table) -> Floats:

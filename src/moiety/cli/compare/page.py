@@ -18,12 +18,18 @@ MEASURES = (
     (
         "reconstruction",
         "The share of the variance of the other party's columns of an applicant that a linear "
-        "attacker restores, R². He knows these columns of other applicants, and learns from them.",
+        "attacker restores, R², from what he received and his own columns. He knows these columns "
+        "of other applicants, and learns from them; the guess is by his own columns alone.",
     ),
     (
         "linkage",
         "How often he names the right one of a hundred applicants whose columns he has, from what "
         "he received of one of them.",
+    ),
+    (
+        "reconstruction, projection known",
+        "The same for the numbers that points were made of, by who knows the projection and the "
+        "size of the noise, and has nothing else.",
     ),
     (
         "attribute inference",
@@ -35,7 +41,7 @@ MEASURES = (
         "AUC with which he tells people trained on from others by their scores (LiRA).",
     ),
     (
-        "model extraction",
+        "extraction",
         "R² of the log-odds of a surrogate, trained on scores of people of whom he has all "
         "columns: as if both parties worked together.",
     ),

@@ -16,7 +16,8 @@ from moiety.party.alone import Parts
 from moiety.party.coded import freely
 from moiety.party.config import load_party
 from moiety.party.predict import Scores
-from moiety.party.released import read, size
+from moiety.party.released import Releases, read, size
+from moiety.transform.mechanism import Mechanism
 
 STEP = "the transform"
 
@@ -27,6 +28,10 @@ class Represented:
 
     clients: Table
     applicants: Table
+    rows: Floats
+    """(applicants × columns) what their owner made points of."""
+    mechanism: Mechanism
+    """By which: its projection counts as known to everybody."""
 
     def __repr__(self) -> str:
         return "Represented()"
@@ -63,7 +68,12 @@ def represented(run: Run, task: Task, whole: Joined) -> Represented:
     parts = message[:cut], message[cut:]
     found = [read(told, part, ids) for part, ids in zip(parts, people, strict=True)]
     wanted = [next(iter(tables.values())) for tables in (whole.clients, whole.applicants)]
-    return Represented(*(_ordered(a, b) for a, b in zip(found, wanted, strict=True)))
+    clients, applicants = (_ordered(a, b) for a, b in zip(found, wanted, strict=True))
+    releases = Releases(load_party(run.stage.homes[task.giver.name]), job)
+    theirs = whole.applicants[task.giver.name]
+    rows = releases.encoding(theirs).rows(theirs)
+    mechanism = releases.mechanism(whole.clients[task.giver.name])
+    return Represented(clients, applicants, rows, mechanism)
 
 
 def _ordered(points: Table, like: Table) -> Table:

@@ -9,14 +9,14 @@ from moiety.cli.compare.result import Comparison, Row
 from moiety.report.text import count, decimal, seconds, signed, size
 
 LEGEND = (
-    "Every figure is of this run, on this machine. MB: on all links. Memory: of the process that "
-    "held most. Attacks: what was reached (in brackets: what a guess reaches); * where the 95 % "
-    "interval lies above the guess. An attack that finds nothing proves nothing."
+    "Every figure is of this run, on this machine. Δ: AUC less that of pooled rows. Bytes: on all "
+    "links. Memory: of the process that held most. Attacks: what was reached by each way's number, beside what a guess reaches; * "
+    "where the 95 % interval lies above the guess. An attack that finds nothing proves nothing."
 )
 
 
 def shown(found: Comparison) -> RenderableType:
-    """Two tables: what each way reaches, costs and needs; and what attacks find."""
+    """What each way reaches and costs, whom it trusts, and what attacks find. Δ: AUC to pooled."""
     about = Text(
         f"{found.purpose}: a {found.model} of {count(found.people)} common clients, judged on "
         f"{count(found.applicants)} applicants; {seconds(found.seconds)} in all"
@@ -25,12 +25,10 @@ def shown(found: Comparison) -> RenderableType:
 
 
 def _costs(found: Comparison) -> Table:
-    table = _table(
-        "way", "AUC", "to pooled", "KS", "time", "bytes", "rounds", "memory", "ε of a row"
-    )
-    for row in found.rows:
+    table = _table("way", "AUC", "Δ", "KS", "time", "bytes", "rounds", "memory", "ε of a row")
+    for number, row in enumerate(found.rows, 1):
         table.add_row(
-            row.way,
+            f"{number} {row.way}",
             decimal(row.auc),
             signed(row.auc - found.pooled.auc),
             decimal(row.ks),
@@ -53,9 +51,12 @@ def _trust(found: Comparison) -> Table:
 
 
 def _leaks(found: Comparison) -> Table:
-    table = _table("way", *found.attacks)
-    for row in found.rows:
-        table.add_row(row.way, *(cell(row.found(attack)) for attack in found.attacks))
+    numbers = map(str, range(1, 1 + len(found.rows)))
+    table = _table("attack", "guess", *numbers)
+    for attack in found.attacks:
+        made = [row.found(attack) for row in found.rows]
+        guess = next(one.guess for one in made if one is not None)
+        table.add_row(attack, f"{guess:.3g}", *map(cell, made))
     return table
 
 
@@ -65,11 +66,8 @@ def promise(row: Row) -> str:
 
 
 def cell(found: Finding | None) -> str:
-    """What an attack found, beside its guess line."""
-    if found is None:
-        return "–"
-    star = "*" if found.leaks else ""
-    return f"{found.value:.3g}{star} ({found.guess:.3g})"
+    """What an attack found, with a star if that is more than a guess."""
+    return "–" if found is None else f"{found.value:.3g}{'*' if found.leaks else ''}"
 
 
 def _table(first: str, *others: str) -> Table:
