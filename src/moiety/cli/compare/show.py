@@ -10,8 +10,9 @@ from moiety.report.text import count, decimal, seconds, signed, size
 
 LEGEND = (
     "Every figure is of this run, on this machine. Δ: AUC less that of pooled rows. Bytes: on all "
-    "links. Memory: of the process that held most. Attacks: what was reached by each way's number, beside what a guess reaches; * "
-    "where the 95 % interval lies above the guess. An attack that finds nothing proves nothing."
+    "links. Memory: of the process that held most. Attacks: what was reached by each way's number, "
+    "beside what a guess reaches; * where the 95 % interval lies above the guess. An attack that "
+    "finds nothing proves nothing."
 )
 
 
