@@ -73,6 +73,30 @@ def test_same_table_from_each_format(tmp_path, ext):
     assert table.rows == len(table) == 3
 
 
+@pytest.mark.parametrize("ext", WRITERS)
+def test_pieces_are_the_table_in_order(tmp_path, ext, monkeypatch):
+    monkeypatch.setattr("moiety.data.read.PIECE", 2)
+    path = write(tmp_path, ext)
+    pieces, whole = list(Table.pieces(path, SCHEMA, id="id", label="bad")), load(path)
+    assert [len(piece) for piece in pieces] == [2, 1]
+    assert [one for piece in pieces for one in piece.ids.tolist()] == whole.ids.tolist()
+    for name in whole.names:
+        parts = np.concatenate([piece[name] for piece in pieces])
+        np.testing.assert_array_equal(parts, whole[name])
+    assert np.array_equal(np.concatenate([piece.label for piece in pieces]), whole.label)
+
+
+def test_a_fault_in_a_later_piece_is_found_when_it_is_reached(tmp_path, monkeypatch):
+    monkeypatch.setattr("moiety.data.read.PIECE", 2)
+    pieces = Table.pieces(write(tmp_path, age=[18, 44, 101]), SCHEMA, id="id")
+    assert len(next(pieces)) == 2
+    with pytest.raises(DataError, match=r"after row 2, column 'age': above .* 1 of 1 rows \(1\)"):
+        next(pieces)
+    empty = write(tmp_path, **{name: pa.array([], pa.string()) for name in GOOD})
+    with pytest.raises(DataError, match="has no rows"):
+        next(Table.pieces(empty, SCHEMA, id="id"))
+
+
 def test_encodings_of_arrow_are_seen_through(tmp_path):
     path = write(
         tmp_path,

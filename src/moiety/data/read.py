@@ -119,7 +119,8 @@ class _Parquet:
     @staticmethod
     def batches(path: Path, wanted: list[str]) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(PIECE, columns=wanted)
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(PIECE, row_groups=[group], columns=wanted)
 
 
 class _Ipc:
