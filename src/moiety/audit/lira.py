@@ -146,13 +146,15 @@ def _at_few_alarms(member: Flags, score: Floats, against: str) -> Finding:
     order = np.argsort(-score, kind="stable")
     falling, inside = score[order], member[order]
 
-    def found(counts: Floats) -> float:
-        weight = counts[order]
-        alarms = np.cumsum(np.where(inside, 0, weight))
-        limit = falling[np.searchsorted(alarms, max(1.0, FALSE_ALARMS * alarms[-1]))]
-        return float(weight[inside & (falling > limit)].sum() / weight[inside].sum())
+    def found(counts: Floats) -> Floats:
+        weight = counts[:, order]
+        alarms = np.cumsum(np.where(inside, 0, weight), axis=1)
+        allowed = np.maximum(1.0, FALSE_ALARMS * alarms[:, -1:])
+        limit = falling[(alarms >= allowed).argmax(axis=1)]
+        hits = (weight * (inside & (falling > limit[:, None]))).sum(axis=1)
+        return np.asarray(hits / weight[:, inside].sum(axis=1))
 
-    value, interval = found(np.ones(len(score))), resampled(len(score), found)
+    value, interval = resampled(len(score), found)
     named = "true positive rate at 1 % false positives"
     return Finding(
         "membership inference", against, named, value, FALSE_ALARMS, interval, len(score)
