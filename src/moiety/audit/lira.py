@@ -63,7 +63,8 @@ def membership(
     which should be the way in which the model was trained. Without `others` each trains on a random
     half of the candidates, so that he knows of each how models with him differ from models without
     (online). With `others`, people of the same population, shadows train on random parts of those,
-    and a candidate in whom the model is surer than they are counts as a member (offline).
+    of as many as there are members (or half of them); a candidate of whom the model is surer than
+    they are counts as a member (offline).
 
     Guesses are 0.5 and 0.01. Intervals are DeLong's, and of resampled candidates.
 
