@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binom
 
-RUNS = 100
+RUNS = 60
 COLUMNS, DIMENSIONS = 8, 4
 _TURN = np.linalg.qr(np.vander(np.linspace(-1, 1.5, COLUMNS)))[0]
 MIX = np.linspace(0.3, 2, COLUMNS)[:, None] * _TURN

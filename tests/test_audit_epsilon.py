@@ -76,6 +76,8 @@ def test_mechanisms_without_noise_and_without_output():
     assert plain.to_dict()["interval"][1] is None
     silent = distinguish(lambda value: 0.0, 0.0, 1.0, claim=0.0)
     assert not silent.leaks and silent.value == 0
+    granted = distinguish(lambda value: 0.0, 0.0, 1.0, claim=0.0, delta=0.5)
+    assert granted.interval[0] == granted.value == 0
 
 
 def test_what_is_refused():

@@ -108,6 +108,11 @@ def test_a_mask_that_serves_two_runs():
     assert uniform(again)[0].leaks and not uniform(first)[0].leaks
 
 
+def test_messages_that_are_far_apart_are_not_compared():
+    assert uniform(runs(reused_mask, 3, 7), apart=2)[0].leaks
+    assert not uniform(runs(reused_mask, 3, 7), apart=1)[0].leaks
+
+
 def test_sound_messages_are_seldom_accused():
     def audit(random):
         seed = int(random.integers(2**32))

@@ -168,8 +168,12 @@ def test_what_is_refused():
     for wrong in ({}, {"seen": seen, "known": MAP}):
         with pytest.raises(UsageError, match="knowledge"):
             Knowledge(rows, **wrong)
-    with pytest.raises(DataError, match="shape"):
-        Knowledge(rows, seen[:50])
+    for wrong in ({"seen": seen[:50]}, {"known": MAP[:2]}):
+        with pytest.raises(DataError, match="shape"):
+            Knowledge(rows, **wrong)
+    for noise in (-1.0, [1.0, 2.0]):
+        with pytest.raises(DataError, match="noise"):
+            link(seen, rows, Knowledge(rows, known=MAP, noise=noise))
     for given in (
         (seen[:, :2], rows),
         (seen, rows[:, :2]),

@@ -113,6 +113,7 @@ def _least(hits: npt.ArrayLike, alarms: npt.ArrayLike, trials: int, delta: float
 
 def _epsilon(hit: npt.ArrayLike, alarm: npt.ArrayLike, delta: float) -> Floats:
     """The epsilon with which hit = exp(epsilon) · alarm + delta, or 0; infinite without alarms."""
-    with np.errstate(divide="ignore"):
-        ratio = np.maximum(np.asarray(hit) - delta, 0) / np.asarray(alarm)
-        return np.asarray(np.maximum(np.log(ratio), 0))
+    beyond = np.asarray(hit) - delta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(beyond > 0, np.log(beyond / np.asarray(alarm)), 0.0)
+    return np.asarray(np.maximum(found, 0.0))

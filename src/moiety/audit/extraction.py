@@ -97,11 +97,10 @@ class _Judge:
         )
         guess = float(best.sum() / unit.sum())
 
-        def gain(counts: Floats) -> float:
-            return float(counts @ (merit - best) / (counts @ unit))
-
-        low, high = resampled(rows, gain)
-        value = guess + gain(np.ones(rows))
+        gain, (low, high) = resampled(
+            rows, lambda counts: counts @ (merit - best) / (counts @ unit)
+        )
+        value = guess + gain
         measure = "agreement of decisions" if self.decisions else "R² of logits"
         named = f"{measure} after {queries:,} queries"
         interval = min(value, guess + low), max(value, min(1.0, guess + high))

@@ -17,6 +17,8 @@ TAIL = 0.025
 RESAMPLES = 1000
 
 _Z = 1.959964
+_BLOCK = 1 << 21
+"""Counts that are held at once."""
 
 
 def least_rate(hits: npt.ArrayLike, trials: int, tail: float = TAIL) -> Floats:
@@ -54,16 +56,23 @@ def spread(parts: Floats) -> float:
     return float(_Z * parts.std(ddof=1) / np.sqrt(len(parts)))
 
 
-def resampled(rows: int, statistic: Callable[[Floats], float]) -> Interval:
-    """The interval of a statistic of how often each row counts (Efron 1979, percentiles).
+def resampled(rows: int, statistic: Callable[[Floats], Floats]) -> tuple[float, Interval]:
+    """The value of a statistic and its interval (Efron 1979, percentiles).
 
-    Ends are moved out to the value itself where resampling is all on one side of it.
+    It is told how often each row counts (resamples × rows), and gives a number a resample. Ends are
+    moved out to the value itself where resampling is all on one side of it.
     """
     random: Any = check_random_state(0)
-    value = statistic(np.ones(rows))
-    found = [
-        statistic(np.bincount(random.randint(rows, size=rows), minlength=rows).astype(np.float64))
-        for _ in range(RESAMPLES)
-    ]
+    step = max(1, _BLOCK // rows)
+    value = float(statistic(np.ones((1, rows)))[0])
+    blocks = (min(step, RESAMPLES - at) for at in range(0, RESAMPLES, step))
+    found = np.concatenate([statistic(_counts(random, count, rows)) for count in blocks])
     low, high = np.quantile(found, [TAIL, 1 - TAIL])
-    return min(float(low), value), max(float(high), value)
+    return value, (min(float(low), value), max(float(high), value))
+
+
+def _counts(random: Any, resamples: int, rows: int) -> Floats:
+    """(resamples × rows) how often each row is drawn, of as many draws as there are rows."""
+    drawn = random.randint(rows, size=(resamples, rows)) + rows * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.reshape(-1), minlength=resamples * rows)
+    return counts.reshape(resamples, rows).astype(np.float64)

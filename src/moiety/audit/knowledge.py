@@ -7,7 +7,7 @@ from rows to representations he either knows all but the noise, or he has his pe
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -48,6 +48,9 @@ class Knowledge:
         object.__setattr__(self, "rows", rows)
         if self.seen is not None:
             object.__setattr__(self, "seen", table("what he saw", self.seen, len(rows)))
+        if self.known is not None and not callable(self.known):
+            matrix = table("the known map, by columns,", self.known, rows.shape[1])
+            object.__setattr__(self, "known", lambda some: some @ matrix)
 
     def __repr__(self) -> str:
         what = "the map" if self.seen is None else "their representations"
@@ -58,16 +61,15 @@ class Knowledge:
         """From rows to the representation that he expects of them."""
         if self.seen is not None:
             return ridge(self.rows, self.seen)
-        known = self.known
-        apply = known if callable(known) else lambda rows: rows @ np.asarray(known, np.float64)
-        return lambda rows: table("representations by the known map", apply(rows), len(rows))
+        known: Any = self.known
+        return lambda rows: table("representations by the known map", known(rows), len(rows))
 
     @cached_property
     def surprise(self) -> Floats:
         """The covariance (dimensions × dimensions) of representations about `expected`."""
         own = self.expected(self.rows)
         if self.seen is None:
-            found = np.diag(np.broadcast_to(np.square(self.noise), own.shape[1:]))
+            found = np.diag(np.square(self._noise(own.shape[1])))
         else:
             found = np.atleast_2d(np.cov(self.seen - own, rowvar=False))
         floor = _TINY * own.var(axis=0).mean() + np.finfo(np.float64).tiny
@@ -84,6 +86,13 @@ class Knowledge:
         spread = (own - centre).T @ (own - centre) / len(own) + self.surprise
         weights = np.linalg.solve(spread, joint)
         return lambda representation: mean + (representation - centre) @ weights
+
+    def _noise(self, dimensions: int) -> Floats:
+        noise = np.asarray(self.noise, np.float64)
+        if noise.shape not in ((), (dimensions,)) or not (noise >= 0).all():
+            what = f"noise of shape {noise.shape} for {dimensions} dimensions"
+            raise DataError(what, hint="give one deviation, or one for each, of 0 or more")
+        return np.broadcast_to(noise, dimensions)
 
     def fitting(
         self, representation: Floats, rows: Floats, *, strangers: bool = False

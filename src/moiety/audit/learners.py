@@ -33,7 +33,7 @@ def logit(probability: Floats, sure: float = SURE) -> Floats:
 
 def logistic(rows: Floats, labels: Floats) -> Predict:
     """A logistic regression on standardised columns (C = 1)."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
     model.fit(rows, labels)
     return lambda some: np.asarray(model.predict_proba(some)[:, 1])
 

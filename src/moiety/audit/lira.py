@@ -63,7 +63,8 @@ def membership(
     which should be the way in which the model was trained. Without `others` each trains on a random
     half of the candidates, so that he knows of each how models with him differ from models without
     (online). With `others`, people of the same population, shadows train on random parts of those,
-    and a candidate in whom the model is surer than they are counts as a member (offline).
+    of as many as there are members (or half of them); a candidate of whom the model is surer than
+    they are counts as a member (offline).
 
     Guesses are 0.5 and 0.01. Intervals are DeLong's, and of resampled candidates.
 
@@ -146,13 +147,15 @@ def _at_few_alarms(member: Flags, score: Floats, against: str) -> Finding:
     order = np.argsort(-score, kind="stable")
     falling, inside = score[order], member[order]
 
-    def found(counts: Floats) -> float:
-        weight = counts[order]
-        alarms = np.cumsum(np.where(inside, 0, weight))
-        limit = falling[np.searchsorted(alarms, max(1.0, FALSE_ALARMS * alarms[-1]))]
-        return float(weight[inside & (falling > limit)].sum() / weight[inside].sum())
+    def found(counts: Floats) -> Floats:
+        weight = counts[:, order]
+        alarms = np.cumsum(np.where(inside, 0, weight), axis=1)
+        allowed = np.maximum(1.0, FALSE_ALARMS * alarms[:, -1:])
+        limit = falling[(alarms >= allowed).argmax(axis=1)]
+        hits = (weight * (inside & (falling > limit[:, None]))).sum(axis=1)
+        return np.asarray(hits / weight[:, inside].sum(axis=1))
 
-    value, interval = found(np.ones(len(score))), resampled(len(score), found)
+    value, interval = resampled(len(score), found)
     named = "true positive rate at 1 % false positives"
     return Finding(
         "membership inference", against, named, value, FALSE_ALARMS, interval, len(score)

@@ -28,17 +28,18 @@ def checked(runs: Runs, *, padded: bool) -> list[list[bytes]]:
     return [[part for part in run if part] for run in cut]
 
 
-def parts(runs: Runs) -> Iterator[tuple[str, Bytes]]:
-    """By name (runs × bytes): each message; the sum, difference and exclusive or of each two.
+def parts(runs: Runs, apart: int) -> Iterator[tuple[str, Bytes]]:
+    """By name (runs × bytes): each message; sum, difference and exclusive or of two that are near.
 
     Messages are numbered from 0, and cut to their least length over the runs; numbers are
     little-endian. A mask that two messages share drops out of one of the three.
     """
     columns = aligned(runs)
     yield from ((f"message {at}", column) for at, column in enumerate(columns))
-    for (i, first), (j, second) in combinations(enumerate(columns), 2):
-        size = min(first.shape[1], second.shape[1])
-        a, b = first[:, :size], second[:, :size]
+    near = (pair for pair in combinations(range(len(columns)), 2) if pair[1] - pair[0] <= apart)
+    for i, j in near:
+        size = min(columns[i].shape[1], columns[j].shape[1])
+        a, b = columns[i][:, :size], columns[j][:, :size]
         yield f"messages {i} ⊕ {j}", a ^ b
         yield f"messages {i} + {j}", _sum(a, b, 1)
         yield f"messages {i} - {j}", _sum(a, b, -1)

@@ -43,10 +43,7 @@ def reconstruct(
     unit = guessed.mean(axis=0)
     missed, guessed = (missed / unit).mean(axis=1), (guessed / unit).mean(axis=1)
 
-    def told(counts: Floats) -> float:
-        return float(1 - counts @ missed / (counts @ guessed))
-
-    value, interval = told(np.ones(len(truth))), resampled(len(truth), told)
+    value, interval = resampled(len(truth), lambda counts: 1 - counts @ missed / (counts @ guessed))
     return Finding("reconstruction", against, "R²", value, 0.0, interval, len(truth))
 
 

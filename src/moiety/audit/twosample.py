@@ -22,14 +22,14 @@ CHOSEN = 64
 _TINY = 1e-9
 
 
-def differences(first: Runs, second: Runs) -> Iterator[tuple[str, float]]:
+def differences(first: Runs, second: Runs, apart: int) -> Iterator[tuple[str, float]]:
     """The p-value of each test of whether runs of two secrets differ."""
     yield "number of messages", _numbers(*([len(run) for run in runs] for runs in (first, second)))
     count = min(map(len, [*first, *second]))
     for at in range(count):
         sizes = ([len(run[at]) for run in runs] for runs in (first, second))
         yield f"length of message {at}", _numbers(*sizes)
-    together = parts([run[:count] for run in [*first, *second]])
+    together = parts([run[:count] for run in [*first, *second]], apart)
     yield from ((f"each bit of {name}", _bits(part, len(first))) for name, part in together)
 
 

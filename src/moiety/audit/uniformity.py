@@ -26,6 +26,7 @@ def uniform(
     second: Runs = (),
     *,
     padded: bool = False,
+    apart: int = 32,
     fit: Fit = classifier,
     against: str = "the view",
     seed: int = 0,
@@ -38,36 +39,36 @@ def uniform(
     leaves out the last byte of each, whose unused bits are zero.
 
     The findings: of `first`, and of `second`, the smallest p-value of all tests of uniformity, of
-    each message and of the sum, difference and exclusive or of each two: bytes by chi-square; ones,
-    changes from bit to bit, and equal bits of neighbouring bytes, words and runs (kinds of NIST SP
-    800-22); and each bit over all runs. Of both, the smallest p-value for each bit
-    and each length to differ between the secrets, and the accuracy with which a classifier tells
-    runs of one from runs of the other (Lopez-Paz, Oquab, ICLR 2017; the guess is 0.5).
+    each message and of the sum, difference and exclusive or of each two that are at most `apart`
+    places from each other: bytes by chi-square; ones, changes from bit to bit, and equal bits of
+    neighbouring bytes, words and runs (kinds of NIST SP 800-22); and each bit over all runs. Of
+    both, the smallest p-value for a bit or a length to differ between the secrets; and the accuracy
+    with which a classifier tells runs of one from runs of the other (Lopez-Paz, Oquab, ICLR 2017).
 
     P-values are corrected for the number of tests (Holm 1979) and shown as -log10, so that more is
-    worse; they have no interval. The guess line is -log10 of 0.025.
+    worse; they have no interval. Guess lines are -log10 of 0.025, and 0.5.
 
     Raises:
         DataError: fewer than 20 runs of a secret, or runs without a byte.
     """
-    groups = [checked(runs, padded=padded) for runs in (first, second) if len(runs)]
-    if not groups:
+    sides = [checked(runs, padded=padded) for runs in (first, second) if len(runs)]
+    if not sides:
         raise DataError("no runs", hint="record the views of 20 runs or more")
-    names = ("the first secret", "the second secret")
     found = [
-        smallest(f"uniformity under {name}", against, _tests(runs), len(runs))
-        for name, runs in zip(names, groups, strict=False)
+        smallest(f"uniformity under the {name} secret", against, _tests(runs, apart), len(runs))
+        for name, runs in zip(("first", "second"), sides, strict=False)
     ]
-    if len(groups) == 2:
-        runs = sum(map(len, groups))
-        found.append(smallest("independence of the secret", against, differences(*groups), runs))
-        found.append(by_classifier(groups[0], groups[1], fit, against, seed))
+    if len(sides) > 1:
+        ours, theirs = sides
+        tests, runs = differences(ours, theirs, apart), len(ours) + len(theirs)
+        found.append(smallest("independence of the secret", against, tests, runs))
+        found.append(by_classifier(ours, theirs, fit, against, seed))
     return tuple(found)
 
 
-def _tests(runs: Runs) -> Iterator[tuple[str, float]]:
+def _tests(runs: Runs, apart: int) -> Iterator[tuple[str, float]]:
     """The p-value of each test of each part."""
-    for name, part in parts(runs):
+    for name, part in parts(runs, apart):
         for kind, bits, size in _bits(part):
             yield f"{kind} of {name}", float(_fair(np.bitwise_count(bits).sum(), size * bits.size))
         yield f"each bit of {name}", _each_bit(part)

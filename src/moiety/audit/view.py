@@ -43,6 +43,11 @@ class Received:
         """Bytes of the payload."""
         return len(self.payload)
 
+    def fits(self, *wanted: str) -> bool:
+        """Whether it has this step, sender and kind; an empty one fits all."""
+        own = (self.step, self.sender, self.kind)
+        return all(one in ("", mine) for one, mine in zip(wanted, own, strict=True))
+
 
 @dataclass(frozen=True, repr=False)
 class View:
@@ -59,10 +64,9 @@ class View:
     def __repr__(self) -> str:
         return f"View({len(self)} messages, {sum(one.size for one in self)} bytes)"
 
-    def only(self, **wanted: str) -> Self:
-        """The messages whose `step`, `sender` or `kind` are these."""
-        kept = (one for one in self if all(getattr(one, k) == v for k, v in wanted.items()))
-        return type(self)(tuple(kept))
+    def only(self, step: str = "", sender: str = "", kind: str = "") -> Self:
+        """The messages of that step, that sender and that kind, of those that are given."""
+        return type(self)(tuple(one for one in self if one.fits(step, sender, kind)))
 
     @property
     def payloads(self) -> list[bytes]:
