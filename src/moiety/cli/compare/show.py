@@ -22,7 +22,8 @@ def shown(found: Comparison) -> RenderableType:
         f"{found.purpose}: a {found.model} of {count(found.people)} common clients, judged on "
         f"{count(found.applicants)} applicants; {seconds(found.seconds)} in all"
     )
-    return Group(about, "", _costs(found), "", _trust(found), "", _leaks(found), Text(LEGEND))
+    tables = (_costs(found), _traffic(found), _trust(found), _leaks(found))
+    return Group(about, *(part for table in tables for part in ("", table)), Text(LEGEND))
 
 
 def _costs(found: Comparison) -> Table:
@@ -42,12 +43,22 @@ def _costs(found: Comparison) -> Table:
     return table
 
 
+def _traffic(found: Comparison) -> Table:
+    links = list(dict.fromkeys(link for row in found.rows for link in row.traffic))
+    table = _table("bytes", *links)
+    for number, row in enumerate(found.rows, 1):
+        if row.traffic:
+            sizes = (size(row.traffic[link]) if link in row.traffic else "–" for link in links)
+            table.add_row(f"{number}", *sizes)
+    return table
+
+
 def _trust(found: Comparison) -> Table:
     table = Table(box=None, pad_edge=False)
     for head in ("way", "who must be trusted with what", "hardware"):
         table.add_column(head, overflow="fold")
-    for row in found.rows:
-        table.add_row(row.way, row.trust, row.hardware)
+    for number, row in enumerate(found.rows, 1):
+        table.add_row(f"{number}", row.trust, row.hardware)
     return table
 
 
