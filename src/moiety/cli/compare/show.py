@@ -27,7 +27,7 @@ def shown(found: Comparison) -> RenderableType:
 
 
 def _costs(found: Comparison) -> Table:
-    table = _table("way", "AUC", "Δ", "KS", "time", "bytes", "rounds", "memory", "ε of a row")
+    table = _table("way", "AUC", "Δ", "KS", "time", "bytes", "rounds", "memory", "ε")
     for number, row in enumerate(found.rows, 1):
         table.add_row(
             f"{number} {row.way}",
