@@ -92,14 +92,9 @@ class _Judge:
     ) -> Finding:
         """The surrogate beside the best of the guesses."""
         rows, unit, merit = len(self.truth), self.unit, self.merit(surrogate)
-        best = max(
-            map(self.merit, [*self.constants, *guesses]), key=lambda guessed: float(guessed.sum())
-        )
-        guess = float(best.sum() / unit.sum())
-
-        gain, (low, high) = resampled(
-            rows, lambda counts: counts @ (merit - best) / (counts @ unit)
-        )
+        best = max(map(self.merit, [*self.constants, *guesses]), key=np.sum)
+        guess, more = float(best.sum() / unit.sum()), merit - best
+        gain, (low, high) = resampled(rows, lambda counts: counts @ more / (counts @ unit))
         value = guess + gain
         measure = "agreement of decisions" if self.decisions else "R² of logits"
         named = f"{measure} after {queries:,} queries"

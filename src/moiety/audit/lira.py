@@ -1,7 +1,7 @@
 """Membership inference: whether a released model or its scores tell who was trained on.
 
 Source: the likelihood-ratio attack, LiRA, of Carlini, Chien, Nasr, Song, Terzis, Tramèr (IEEE S&P
-2022), with one query a person and no augmentation.
+2022), algorithm 1 and its offline form, with one query a person.
 """
 
 from dataclasses import dataclass
