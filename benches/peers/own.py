@@ -26,7 +26,7 @@ from moiety.plan.hoist import masked
 from moiety.plan.pipeline import Target
 from moiety.ring import keep_memory
 from moiety.run.dealing import MaskUse
-from moiety.run.loop import encoded
+from moiety.run.loop import brought, encoded
 from moiety.run.session import Session
 from moiety.run.supply import RemoteDealer, Service
 from moiety.run.tables import masking
@@ -119,7 +119,7 @@ class Party:
         inputs = {name: data for name, data in self.held.items() if data is not None}
         if self.work.time_sharing:
             inputs = {
-                name: encoded(self.made, name, data) if data.dtype == np.float64 else data
+                name: brought(self.made, name, data) if data.dtype == np.float64 else data
                 for name, data in inputs.items()
             }
         return series.run(inputs)["result"]

@@ -4,7 +4,7 @@ Semi-honest, two parties and a dealer. What a party receives in an opening is ma
 it does not know, so it is uniform whatever the inputs and however they were shared.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field
 from moiety.ring import Pieces, matmul, pack_words, received, unpack_words
 
-PIECE = 1 << 16
+PIECE = 1 << 17
 """Words of a message that are made at once."""
 
 
@@ -78,14 +78,14 @@ def masked(x: Array) -> Array:
     return np.ascontiguousarray(x).reshape(-1)
 
 
-def pieces(x: Array, part: Dealt, ring: int, *, subtract: bool = False) -> Pieces:
-    """The message of flat x plus or minus the masks in field 0, made while it is sent."""
+def pieces(count: int, ring: int, kernel: Callable[[int, int], bytes]) -> Pieces:
+    """A message of words made while it is sent: a kernel is told the first of each piece's."""
 
     def make() -> Iterator[bytes]:
-        for first in range(0, x.size, PIECE):
-            yield _core.mask_span(x, part, 0, ring, first, PIECE, subtract)
+        for first in range(0, count, PIECE):
+            yield kernel(first, PIECE)
 
-    return Pieces(-(-x.size * ring // 8), make)
+    return Pieces(-(-count * ring // 8), make)
 
 
 def multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:
