@@ -15,11 +15,11 @@ def transform():
     ]
     alone, joint = (_plain(found[name]) for name in ("alone", "joint"))
     note = (
-        f"Logistic regression on the lender's columns and the payment company's points (thin split, "
-        f"{found['clients']:,} clients; judged on {found['applicants']:,} applicants): AUC, least "
-        f"and most of {found['draws']} draws, KS. δ is 1e-6, rows have norm 1 at most, *noise* is "
-        f"its deviation in each dimension. The lender alone: {alone}; all columns in the clear: "
-        f"{joint}."
+        f"Logistic regression on the lender's columns and the payment company's points (thin "
+        f"split, {found['clients']:,} clients; judged on {found['applicants']:,} applicants): AUC, "
+        f"least and most of {found['draws']} draws, KS. δ is 1e-6, rows have norm 1 at most, "
+        f"*noise* is its deviation in each dimension. The lender alone: {alone}; all columns in "
+        f"the clear: {joint}."
     )
     head = ["method", "ε", "noise", *(f"{size} dimensions" for size in sizes)]
     return table("Transformed rows", head, rows, note)
