@@ -4,10 +4,12 @@ from pathlib import Path
 
 import compare_figures
 import engine_figures
+import transform_figures
 from tables import load, size, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
 
+SECTIONS = ("demo", "compare", "transform", "peers", "selection", "scale", "psi", "scoring", "core")
 _HEAD = """\
 # Figures
 
@@ -24,13 +26,14 @@ def pages():
 def render():
     """The page."""
     engine = (engine_figures.peers, engine_figures.selection, engine_figures.scale)
-    sections = (_demo, compare_figures.compare, *engine, _psi, _scoring, _core)
+    ours = (compare_figures.compare, transform_figures.transform)
+    sections = (_demo, *ours, *engine, _psi, _scoring, _core)
     return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
 
 
 def _machine():
     lines = []
-    for name in ("demo", "compare", "peers", "selection", "scale", "psi", "scoring", "core"):
+    for name in SECTIONS:
         facts = load(name)["machine"]
         state = " with changes" if facts["changed"] else ""
         at = f"commit {facts['commit'][:12]}{state}, load average {facts['load']:.1f} at the start"

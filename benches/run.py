@@ -21,6 +21,7 @@ import psi
 import scale
 import scoring
 import selection
+import transform
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -44,6 +45,7 @@ def peers():
 SECTIONS = {
     "demo": demo.measure,
     "compare": compare.measure,
+    "transform": transform.measure,
     "peers": peers,
     "selection": selection.measure,
     "scale": scale.measure,

@@ -105,6 +105,15 @@ def test_a_number_that_is_not_finite_is_refused(wrong):
         mechanism().release(rows)
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_projection_by_which_points_are_endless_is_refused(wrong):
+    """As an integer such a point would have any norm, and pass as none."""
+    made = mechanism()
+    spoilt = Mechanism(made.projection * wrong, made.clip, made.deviation)
+    with np.errstate(all="ignore"), pytest.raises(DataError, match="not finite"):
+        spoilt.release(np.ones((3, 5)))
+
+
 def test_nothing_of_a_projection_or_a_seed_is_shown():
     assert repr(mechanism()) == "Mechanism(5 columns to 3, noise of 3.28784)"
     assert SEED.hex() not in repr(Settings(seed=SEED)) + repr(Settings(seed=SEED.hex()))

@@ -12,7 +12,9 @@ import pytest
 
 from cli_kit import fails, moiety  # noqa: F401
 from moiety.data import read
+from moiety.errors import UsageError
 from moiety.transform import Ledger
+from moiety.transform.stored import Transform
 from transform_kit import POLICY, ROWS, account, applying, bank, fit, people  # noqa: F401
 
 
@@ -51,27 +53,52 @@ def test_an_unset_budget_lets_nothing_leave(fails, bank, fit, tmp_path):
 
 
 SPOILT = {
-    "no JSON": lambda text: text[:-20],
-    "another form": lambda text: text.replace('"transform"', '"recipe"'),
-    "another version": lambda text: text.replace('"version": 1', '"version": 2'),
-    "a key too many": lambda text: text.replace('"clip"', '"more": 1, "clip"'),
-    "no noise, by a text": lambda text: text.replace('"deviation": ', '"deviation": "0", "x": '),
-    "noise below none": lambda text: text.replace('"deviation": ', '"deviation": -'),
-    "a clip of nothing": lambda text: text.replace('"clip": 1.0', '"clip": 0'),
-    "another delta": lambda text: text.replace('"delta": 1e-06', '"delta": "much"'),
-    "another column": lambda text: text.replace('"kind": "scale"', '"kind": "bins"', 1),
-    "a projection that is none": lambda text: text.replace(
-        '"projection": [', '"projection": [[NaN],'
-    ),
+    "another form": {"is": "recipe"},
+    "another version": {"version": 2},
+    "a key too many": {"more": 1},
+    "noise by a text": {"deviation": "0"},
+    "half a step of noise": {"deviation": 0.5},
+    "noise below none": {"deviation": -1},
+    "a clip of nothing": {"clip": 0},
+    "a clip that is none": {"clip": float("nan")},
+    "delta by a text": {"delta": "much"},
+    "a certain failure": {"delta": 1.0},
+    "labels by a text": {"labels_epsilon": "much"},
+    "labels below none": {"labels_epsilon": -1.0},
+    "no columns": {"columns": {}},
+    "bins for numbers": {"columns": {"age": {"kind": "bins", "edges": []}}},
+    "a projection of other columns": {"projection": [[1.0, 0.0]] * 4},
+    "no fewer dimensions": {"projection": [[0.0] * 5] * 5},
+    "a projection of texts": {"projection": [["much"] * 3] * 5},
+    "a projection of lists": {"projection": [[[1.0]]] * 5},
+    "a projection beyond one": {"projection": [[9e307] * 3] * 5},
+    "a projection that is none": {"projection": [[float("nan")] * 3] * 5},
 }
 
 
-@pytest.mark.parametrize("name", SPOILT)
-def test_a_transform_that_is_none_is_refused(moiety, fails, bank, fit, tmp_path, name):
+@pytest.fixture
+def body(fit, tmp_path):
+    """A transform as its file has it."""
     fit()
-    path = tmp_path / "transform.json"
-    path.write_text(SPOILT[name](path.read_text()))
-    fails(2, *applying(bank, tmp_path))
+    return json.loads((tmp_path / "transform.json").read_text())
+
+
+def test_a_transform_is_read_as_it_was_written(body):
+    text = json.dumps(body, indent=1) + "\n"
+    assert Transform.from_json(text).to_json() == text
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_transform_that_is_none_is_refused(body, name):
+    with pytest.raises(UsageError) as caught:
+        Transform.from_json(json.dumps(body | SPOILT[name]))
+    assert caught.value.hint
+
+
+def test_a_file_that_holds_no_transform_is_refused(moiety, fails, bank, tmp_path):
+    for content in (b"", b"{}", b"[1]", b"{", b"\xff"):
+        (tmp_path / "transform.json").write_bytes(content)
+        assert "this is no transform" in fails(2, *applying(bank, tmp_path))
     assert account(moiety, bank)["persons"] == 0
 
 

@@ -80,15 +80,26 @@ def clipped(rows: Floats, clip: float) -> Floats:
     Raises:
         DataError: a number is not finite.
     """
-    if not np.isfinite(rows).all():
-        raise DataError("a row holds a number that is not finite", hint="fill in what is missing")
+    _check_finite(rows, "row")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     shortened: Floats = rows * (clip / np.maximum(norms, clip))
     return shortened
 
 
+def _check_finite(values: Floats, what: str) -> None:
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"a {what} with a number that is not finite", hint="fill in what is missing"
+        )
+
+
 def on_grid(points: Floats, step: float, radius: int) -> Integers:
-    """Finite points in steps, rounded towards 0, none with a norm above radius: exact integers."""
+    """Points in steps, rounded towards 0, none with a norm above radius: exact integers.
+
+    Raises:
+        DataError: a point is not finite: as an integer it could be anything.
+    """
+    _check_finite(points, "point")
     whole = np.clip(np.trunc(points / step), -radius, radius).astype(np.int64)
     while (beyond := (whole * whole).sum(axis=1) > radius * radius).any():
         whole[beyond] -= np.sign(whole[beyond])

@@ -83,9 +83,14 @@ def supervised_projection(
     and noise is added. One row and label instead of others changes either one sum, by at most 2R,
     or both, by at most R each: the sensitivity is 2R. Whatever both labels' shares are, these two
     directions span the difference of their means. What is left is random, from the seed.
+
+    Raises:
+        UsageError: there are no labels.
     """
     sums = np.zeros((columns, 2), np.int64)
     for part, label in rows:
+        if label is None:
+            raise UsageError("rows without labels", hint="only they tell directions of labels")
         points = _points(part, clip, RADIUS)
         for event in (0, 1):
             sums[:, event] += points[label == event].sum(axis=0)

@@ -12,6 +12,8 @@ from moiety.transform.account import Guarantee
 from moiety.transform.encoding import Encoding
 from moiety.transform.mechanism import Floats, Mechanism
 
+LARGEST = 1 + 1e-9
+"""No number of orthonormal columns is larger."""
 _FORM = {"version": 1, "is": "transform"}
 
 
@@ -37,6 +39,7 @@ class Transform:
                 f"{self.encoding.width}",
                 hint="fit it to this encoding, with fewer dimensions than columns",
             )
+        _ = self.cost  # refuses a delta that is none
 
     @property
     def dimensions(self) -> int:
@@ -74,7 +77,8 @@ class Transform:
             encoding = Encoding.from_dict(body.pop("columns"))
             mechanism = _mechanism(body)
             found = cls(encoding, mechanism, float(body.pop("delta")), body.pop("labels_epsilon"))
-            whole = form == _FORM and not body and _positive(found.labels, allow=None)
+            labelled = found.labels is None or _positive(found.labels)
+            whole = form == _FORM and not body and labelled
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError("this is no transform", hint="fit it again") from error
         if not whole:
@@ -85,13 +89,12 @@ class Transform:
 def _mechanism(body: dict[str, Any]) -> Mechanism:
     projection: Floats = np.array(body.pop("projection"), np.float64)
     clip, deviation = body.pop("clip"), body.pop("deviation")
-    if projection.ndim != 2 or not np.isfinite(projection).all() or not _positive(clip):
+    if projection.ndim != 2 or not (np.abs(projection) <= LARGEST).all():
         raise ValueError
-    if type(deviation) is not int or deviation < 0:
+    if not (_positive(clip) and clip < math.inf) or type(deviation) is not int or deviation < 0:
         raise ValueError
     return Mechanism(projection, float(clip), deviation)
 
 
-def _positive(value: Any, allow: Any = 0.0) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value is allow or (number and 0 < value < math.inf)
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
