@@ -85,17 +85,18 @@ class Releases:
         return found
 
     def of(self, table: Table, mechanism: Mechanism, what: str, *, labels: bool = False) -> bytes:
-        """The points of a table's rows, and their labels if wanted; the same for the same people.
+        """The points of a table's rows, and their labels if wanted; the same for the same rows.
 
         Raises:
             PolicyRefused: somebody would overspend; nobody was charged, and nothing is to be sent.
         """
-        path = self.folder / f"released-{people(table.ids.tolist()).hex()[:32]}.bin"
+        rows = self.encoding(table).rows(table)
+        path = self.folder / f"released-{_named(table, rows)}.bin"
         if path.exists():
             return path.read_bytes()
         xi = self.told.labels if labels else 0.0
         number = self._charge(table, Guarantee(mechanism.rho, self.told.delta, xi), what)
-        points = mechanism.release(self.encoding(table).rows(table)) / mechanism.step
+        points = mechanism.release(rows) / mechanism.step
         message = np.rint(points).astype(WORD).tobytes()
         if labels:
             message += flip(_known(table), self.told.labels).astype(np.uint8).tobytes()
@@ -146,6 +147,12 @@ def as_table(
     columns = {name: np.ascontiguousarray(one) for name, one in zip(names, points.T, strict=True)}
     who = np.array(list(ids), dtype=np.str_)
     return Table("representation", Schema.of(specs), who, columns, label)
+
+
+def _named(table: Table, rows: Floats) -> str:
+    """A name for these rows of these people: changed rows are another release."""
+    label = b"" if table.label is None else table.label.tobytes()
+    return hashlib.sha256(people(table.ids.tolist()) + rows.tobytes() + label).hexdigest()[:32]
 
 
 def _known(table: Table) -> npt.NDArray[np.uint8]:
