@@ -7,12 +7,10 @@ Sources: Bun, Steinke (TCC 2016); the conversion is proposition 12 of Canonne, K
 import math
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
-from dp_accounting import ExplicitBracketInterval, NeighboringRelation, ZCDpEvent
-from dp_accounting import calibrate_dp_mechanism as calibrate
-from dp_accounting.rdp import RdpAccountant
 
 from moiety.errors import UsageError
 
@@ -20,7 +18,7 @@ ORDERS = tuple((1 + np.geomspace(0.02, 1e6, 400)).tolist())
 """Orders of Rényi divergence that are tried: any gives a true bound, these nearly the best one."""
 LEAST, MOST = 1e-3, 1e5
 """Epsilons that noise is made for."""
-RHOS = ExplicitBracketInterval(-60.0, 20.0)
+RHOS = (-60.0, 20.0)
 """Powers of two between which the rho of such an epsilon lies."""
 
 
@@ -80,21 +78,35 @@ class Guarantee:
 
 @cache
 def _epsilon(rho: float, xi: float, delta: float) -> float:
-    return _spent(ZCDpEvent(rho=rho, xi=xi), delta) if math.isfinite(rho + xi) else math.inf
+    if not math.isfinite(rho + xi):
+        return math.inf
+    return float(_accountant().compose(_event(rho, xi)).get_epsilon(delta))
 
 
 @cache
 def _rho(epsilon: float, delta: float) -> float:
     """The largest rho, to nine digits, with an epsilon of that or less."""
-    power: float = calibrate(
-        _accountant, lambda power: ZCDpEvent(rho=math.exp2(power)), epsilon, delta, RHOS, tol=1e-9
+    dp = _dp_accounting()
+    power: float = dp.calibrate_dp_mechanism(
+        _accountant,
+        lambda power: _event(math.exp2(power)),
+        epsilon,
+        delta,
+        dp.ExplicitBracketInterval(*RHOS),
+        tol=1e-9,
     )
     return math.exp2(power)
 
 
-def _spent(event: ZCDpEvent, delta: float) -> float:
-    return float(_accountant().compose(event).get_epsilon(delta))
+def _event(rho: float, xi: float = 0.0) -> Any:
+    return _dp_accounting().ZCDpEvent(rho=rho, xi=xi)
 
 
 def _accountant() -> Any:
-    return RdpAccountant(ORDERS, NeighboringRelation.REPLACE_ONE)
+    dp = _dp_accounting()
+    return dp.rdp.RdpAccountant(ORDERS, dp.NeighboringRelation.REPLACE_ONE)
+
+
+def _dp_accounting() -> Any:
+    """The package, loaded when it is first used: most commands need it not, and it is slow."""
+    return import_module("dp_accounting")
