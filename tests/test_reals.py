@@ -1,4 +1,4 @@
-"""A party's reals, whose words are made in passing: what is sent, and what comes out, is the same."""
+"""A party's reals, whose words are made in passing: the same is sent, and the same comes out."""
 
 import numpy as np
 import pytest
