@@ -17,7 +17,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from moiety import _core
-from moiety.protocols.additive import Triple
+from moiety.protocols.additive import PIECE, Triple
 from moiety.protocols.comparison import SignMask
 from moiety.protocols.dpf import PrefixMask
 from moiety.ring import Stream
@@ -84,10 +84,12 @@ def reals():
     """A table of reals, encoded, and masked or multiplied without its words in memory."""
     x = np.random.default_rng(1).uniform(-1, 1, (100_000, 100))
     flat, part = x.reshape(-1), Stream(bytes(16), 0).part([(64 * x.size, False)])
+    mask = partial(_core.mask_reals, flat, 18, part, 0, 64)
     for name, work in (
+        ("check reals", partial(_core.reals_inside, flat, -1.0, 1.0)),
         ("encode", partial(_core.encode_words, flat, 18)),
-        ("mask reals", partial(_core.mask_reals, flat, 18, part, 0, 64)),
-        ("multiply reals", partial(_core.multiply_reals, x, 18, words(100, 1))),
+        ("mask reals", lambda: [mask(at, PIECE) for at in range(0, x.size, PIECE)]),
+        ("multiply reals", partial(_core.multiply_reals, x, 18, words(100))),
     ):
         yield name, "10^7 reals", *(1e9 * t / x.size for t in measure(work)), "ns/element"
 

@@ -207,18 +207,21 @@ def test_reals_are_masked_as_their_words(count, bits):
     part = Stream(KEYS[0], 9).part([(0, False), (count * bits, False)])
     words = _core.encode_words(x, 13)
     expected = _core.mask_words([words], part, 1, bits, subtract=True)
-    assert _core.mask_reals(x, 13, part, 1, bits) == expected
+    for size in (8, 512, 65_536):
+        if count <= 100 * size:
+            places = range(0, count, size)
+            pieces = (_core.mask_reals(x, 13, part, 1, bits, first, size) for first in places)
+            assert b"".join(pieces) == expected
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 1), (65, 30, 1), (30_001, 7, 1), (700, 100, 5), (9, 0, 2)]
-)
+@pytest.mark.parametrize("shape", [(1, 1), (65, 30), (30_001, 7), (12_000, 100), (9, 0), (0, 3)])
 def test_reals_are_multiplied_as_their_words(shape):
-    m, k, n = shape
+    m, k = shape
     x = (np.frombuffer(secrets.token_bytes(4 * m * k), np.int32) / 7.0).reshape(m, k)
-    b = np.frombuffer(secrets.token_bytes(8 * k * n), np.uint64).reshape(k, n)
+    column = np.frombuffer(secrets.token_bytes(8 * k), np.uint64)
     words = _core.encode_words(x.reshape(-1), 13).reshape(m, k)
-    assert np.array_equal(_core.multiply_reals(x, 13, b), _core.matmul_u64(words, b))
+    expected = _core.matmul_u64(words, column.reshape(k, 1))
+    assert np.array_equal(_core.multiply_reals(x, 13, column).reshape(m, 1), expected)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 65, 1000, 70_001])
@@ -259,14 +262,19 @@ def test_reals_out_of_bounds_are_refused():
     part = Stream(KEYS[0], 9).part([(64 * x.size, False)])
     for bad in (np.nan, np.inf, 2.0**49, -(2.0**49)):
         x[4321] = bad
-        with pytest.raises(ValueError, match="not finite or too large"):
-            _core.mask_reals(x, 13, part, 0, 64)
-        with pytest.raises(ValueError, match="not finite or too large"):
-            _core.multiply_reals(x.reshape(100, 50), 13, np.zeros((50, 1), np.uint64))
+        for work in (
+            lambda: _core.encode_words(x, 13),
+            lambda: _core.mask_reals(x, 13, part, 0, 64, 0, 5000),
+            lambda: _core.multiply_reals(x.reshape(100, 50), 13, np.zeros(50, np.uint64)),
+        ):
+            with pytest.raises(ValueError, match="not finite or too large"):
+                work()
     with pytest.raises(ValueError, match="length"):
-        _core.mask_reals(x[:4999], 13, part, 0, 64)
+        _core.mask_reals(x[:4999], 13, part, 0, 64, 0, 5000)
+    with pytest.raises(ValueError, match="groups of eight"):
+        _core.mask_reals(x, 13, part, 0, 64, 3, 8)
     with pytest.raises(ValueError, match="length"):
-        _core.multiply_reals(x.reshape(100, 50), 13, np.zeros((49, 1), np.uint64))
+        _core.multiply_reals(x.reshape(100, 50), 13, np.zeros(49, np.uint64))
 
 
 def test_shapes_of_comparisons_are_refused():

@@ -5,7 +5,7 @@
 Dealing is on demand: from the parties' request until both hold all that they need. Online follows,
 until the later party has its result. The total is of turns in which neither waits for the other
 more than it must: what is dealt is taken as it comes. Before the clock starts inputs are shared,
-and tables of loops are masked; a table that is named as owned is encoded, masked and sent within
+and tables of loops are masked; a table that is named as owned is checked, masked and sent within
 the time.
 """
 
@@ -26,7 +26,7 @@ from moiety.plan.hoist import masked
 from moiety.plan.pipeline import Target
 from moiety.ring import keep_memory
 from moiety.run.dealing import MaskUse
-from moiety.run.loop import encoded
+from moiety.run.loop import brought, encoded
 from moiety.run.session import Session
 from moiety.run.supply import RemoteDealer, Service
 from moiety.run.tables import masking
@@ -119,7 +119,7 @@ class Party:
         inputs = {name: data for name, data in self.held.items() if data is not None}
         if self.work.time_sharing:
             inputs = {
-                name: encoded(self.made, name, data) if data.dtype == np.float64 else data
+                name: brought(self.made, name, data) if data.dtype == np.float64 else data
                 for name, data in inputs.items()
             }
         return series.run(inputs)["result"]

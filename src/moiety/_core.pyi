@@ -397,21 +397,25 @@ def sum_waves(
 def spread_bits(row: npt.NDArray[np.uint64], count: int) -> _Bits:
     """The first `count` bits of a row as bytes of 0 and 1."""
 
-def encode_words(
-    values: npt.NDArray[np.float64], fraction: int, low: float = ..., high: float = ...
-) -> _Words:
-    """round(x · 2^fraction) mod 2^64, ties to even; all |x| < 2^(62 - fraction) and in [low, high].
+def encode_words(values: npt.NDArray[np.float64], fraction: int) -> _Words:
+    """round(x · 2^fraction) mod 2^64, to nearest and ties to even; all |x| < 2^(62 - fraction)."""
 
-    There are no bounds unless they are named; a value that is not finite is in none.
-    """
+def inside(words: npt.NDArray[np.int64], low: int, high: int) -> bool:
+    """Whether every word is in [low, high]."""
 
-def inside(words: npt.NDArray[np.uint64], low: int, high: int) -> bool:
-    """Whether every word, read as signed, is in [low, high]."""
+def reals_inside(values: npt.NDArray[np.float64], low: float, high: float) -> bool:
+    """Whether every number is in [low, high]; one that is none is not."""
 
 def mask_reals(
-    values: npt.NDArray[np.float64], fraction: int, dealt: Dealt, field: int, bits: int
+    values: npt.NDArray[np.float64],
+    fraction: int,
+    dealt: Dealt,
+    field: int,
+    bits: int,
+    first: int,
+    count: int,
 ) -> bytes:
-    """The message of the words of `encode_words` less a field: they are never all in memory."""
+    """As `mask_span` of the words of `encode_words`, less the field."""
 
 def mask_span(
     x: npt.NDArray[np.uint64],
@@ -435,10 +439,9 @@ def multiply_packed(
 def multiply_reals(
     values: npt.NDArray[np.float64],
     fraction: int,
-    b: npt.NDArray[np.uint64],
-    threads: int = 0,
-) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    """The product of the words of `encode_words` (m × k) and b (k × n), as `matmul_u64`."""
+    column: npt.NDArray[np.uint64],
+) -> _Words:
+    """The product mod 2^64 of the words of `encode_words` (m × k) and a column of k words."""
 
 def keep_memory() -> None:
     """Lets this process keep up to 1 GiB that it frees, where the C library is glibc.

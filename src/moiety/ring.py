@@ -3,6 +3,7 @@
 import hmac
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -22,30 +23,64 @@ KEY = 16
 WORD = 8
 
 
-def encode(
-    values: npt.ArrayLike, fraction: int, low: float = -math.inf, high: float = math.inf
-) -> Words:
+def encode(values: npt.ArrayLike, fraction: int) -> Words:
     """round(x · 2^fraction) mod 2^64, to nearest and ties to even.
 
     Raises:
-        DataError: a value is not finite, |x| ≥ 2^(62 - fraction), or x is not in [low, high].
+        DataError: a value is not finite, or |x| ≥ 2^(62 - fraction).
     """
-    reals = np.asarray(values, dtype=np.float64)
-    flat = np.ascontiguousarray(reals).reshape(-1)
-    try:
-        words = _core.encode_words(flat, fraction, low, high)
-    except ValueError:
-        raise DataError(
-            f"a value is not finite, not in [{low:g}, {high:g}], or not below "
-            f"{2.0 ** (62 - fraction):g} with {fraction} fraction bits",
-            hint="clip the column, or use fewer fraction bits",
-        ) from None
-    return words.reshape(reals.shape)
+    limit = math.nextafter(2.0 ** (62 - fraction), 0)
+    return Reals(values, fraction, -limit, limit).words
 
 
-def inside(words: Words, low: int, high: int) -> bool:
-    """Whether every word, read as signed, is in [low, high]."""
-    return _core.inside(np.ascontiguousarray(words).reshape(-1), low, high)
+class Reals:
+    """One party's numbers within bounds; their words, see `encode`, are made when asked for.
+
+    The array is not copied: it must not change while this is in use.
+    """
+
+    dtype = np.dtype(np.uint64)
+    """Of the words, as is the shape."""
+
+    def __init__(self, values: npt.ArrayLike, fraction: int, low: float, high: float) -> None:
+        """The numbers, once all of them are checked.
+
+        Raises:
+            DataError: a value is not finite, |x| ≥ 2^(62 - fraction), or x is not in [low, high].
+        """
+        self.values = np.asarray(values, np.float64, order="C")
+        self.fraction, self.shape = fraction, self.values.shape
+        self.bounds = round(math.ldexp(low, fraction)), round(math.ldexp(high, fraction))
+        limit = 2.0 ** (62 - fraction)
+        most = math.nextafter(limit, 0)
+        if not _core.reals_inside(self.values.reshape(-1), max(low, -most), min(high, most)):
+            raise DataError(
+                f"a value is not finite, not in [{low:g}, {high:g}], or not below "
+                f"{limit:g} with {fraction} fraction bits",
+                hint="clip the column, or use fewer fraction bits",
+            )
+
+    @cached_property
+    def words(self) -> Words:
+        """All words."""
+        return _core.encode_words(self.values.reshape(-1), self.fraction).reshape(self.shape)
+
+    def times(self, y: Words) -> Words:
+        """The product of the table and a matrix mod 2^64; with a column, no words are kept."""
+        if y.shape[1] == 1:
+            column = np.ascontiguousarray(y).reshape(-1)
+            return _core.multiply_reals(self.values, self.fraction, column).reshape(-1, 1)
+        return matmul(self.words, y)
+
+    def __repr__(self) -> str:
+        return f"Reals{self.shape}"
+
+
+def inside(words: Words | Reals, low: int, high: int) -> bool:
+    """Whether every word, read as signed, is in [low, high]; of reals, whether their bounds are."""
+    if isinstance(words, Reals):
+        return low <= words.bounds[0] and words.bounds[1] <= high
+    return _core.inside(np.ascontiguousarray(words).reshape(-1).view(np.int64), low, high)
 
 
 def decode(words: Words, fraction: int) -> npt.NDArray[np.float64]:

@@ -12,23 +12,16 @@ pub(crate) const MAGIC: f64 = 6_755_399_441_055_744.0;
 /// Values that are worth a thread.
 pub(crate) const WORTH_A_THREAD: usize = 1 << 17;
 
-/// The least and the largest value.
-pub type Bounds = (f64, f64);
-
-/// No bounds.
-pub(crate) const UNBOUNDED: Bounds = (f64::NEG_INFINITY, f64::INFINITY);
-
 /// Values that are checked before they are written.
 const CHUNK: usize = 4096;
 
 /// Writes round(x · 2^fraction) mod 2^64 to `out`, to nearest and ties to even.
 ///
 /// # Errors
-/// [`Error::Range`] if a value is not within the bounds, or not below 2^(62 - fraction);
-/// [`Error::Length`].
+/// [`Error::Range`] if a value is not below 2^(62 - fraction); [`Error::Length`].
 pub fn encode(
     values: &[f64],
-    (fraction, bounds): (u32, Bounds),
+    fraction: u32,
     out: &mut [u64],
     features: Features,
 ) -> Result<(), Error> {
@@ -37,28 +30,47 @@ pub fn encode(
     }
     let span = parallel::share(out.len(), CHUNK, features.threads(out.len(), WORTH_A_THREAD));
     within(values.chunks(span).zip(out.chunks_mut(span)), |(values, out)| {
-        values.chunks(CHUNK).zip(out.chunks_mut(CHUNK)).all(|(values, words)| {
-            simd::widest(features, Encoded { values, fraction, bounds, words })
-        })
+        values
+            .chunks(CHUNK)
+            .zip(out.chunks_mut(CHUNK))
+            .all(|(values, words)| simd::widest(features, Encoded { values, fraction, words }))
     })
 }
 
-/// Whether every word, read as signed, lies within the bounds.
+/// Whether every value lies within the bounds.
 #[must_use]
-pub fn inside(words: &[u64], (low, high): (i64, i64), features: Features) -> bool {
-    let span = parallel::share(words.len(), CHUNK, features.threads(words.len(), WORTH_A_THREAD));
-    within(words.chunks(span), |words| {
-        words.chunks(CHUNK).all(|words| {
-            simd::widest(features, || {
-                let outside = |word: &u64| {
-                    let word = word.cast_signed();
-                    u64::from(word < low) | u64::from(word > high)
-                };
-                words.iter().map(outside).fold(0, |any, one| any | one) == 0
-            })
-        })
+pub fn inside<T: Copy + PartialOrd + Sync>(
+    values: &[T],
+    (low, high): (T, T),
+    features: Features,
+) -> bool {
+    let span = parallel::share(values.len(), CHUNK, features.threads(values.len(), WORTH_A_THREAD));
+    within(values.chunks(span), |values| {
+        let bounds = (low, high);
+        values.chunks(CHUNK).all(|values| simd::widest(features, Inside { values, bounds }))
     })
     .is_ok()
+}
+
+/// A chunk of [`inside`].
+struct Inside<'a, T> {
+    values: &'a [T],
+    bounds: (T, T),
+}
+
+impl<T: Copy + PartialOrd> Work for Inside<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let (low, high) = self.bounds;
+        let mut fits = true;
+        for value in self.values {
+            fits &= *value >= low;
+            fits &= *value <= high;
+        }
+        fits
+    }
 }
 
 /// Runs every part, and refuses unless each says that its values are within bounds.
@@ -76,11 +88,10 @@ pub(crate) fn within<T: Send>(
 }
 
 /// A chunk of [`encode`]; whether all values are within bounds: only then are the words right.
-pub(crate) struct Encoded<'a> {
-    pub(crate) values: &'a [f64],
-    pub(crate) fraction: u32,
-    pub(crate) bounds: Bounds,
-    pub(crate) words: &'a mut [u64],
+struct Encoded<'a> {
+    values: &'a [f64],
+    fraction: u32,
+    words: &'a mut [u64],
 }
 
 impl Work for Encoded<'_> {
@@ -88,13 +99,11 @@ impl Work for Encoded<'_> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let (scale, (low, high)) = (scale(self.fraction), self.bounds);
+        let scale = scale(self.fraction);
         let mut fits = true;
         for (value, word) in self.values.iter().zip(self.words) {
             let (fit, found) = encoded(*value, scale);
             fits &= fit;
-            fits &= *value >= low;
-            fits &= *value <= high;
             *word = found;
         }
         fits

@@ -2,6 +2,8 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
+use core::ops::Range;
+
 use crate::bits::{pack_groups, packed_len};
 use crate::dealt::{CHUNK, Scratch, Share};
 use crate::{Error, Features, parallel, simd};
@@ -71,39 +73,56 @@ pub fn mask_span(
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    same("piece", packed_len(words.len(), masking.bits)?, out.len())?;
-    same("words before a piece, past groups of eight", 0, first % 8)?;
+    fits(words.len(), first, masking.bits, out)?;
     mask_run(words, (mask, first), masking, out, features);
     Ok(())
+}
+
+/// Refuses a piece of another length, and one before which words do not fill bytes.
+pub(crate) fn fits(count: usize, first: usize, bits: u32, out: &[u8]) -> Result<(), Error> {
+    same("piece", packed_len(count, bits)?, out.len())?;
+    same("words before a piece, past groups of eight", 0, first % 8)
 }
 
 /// Masks words that begin and end with whole bytes; masks are those from number `at` on.
 fn mask_run(
     words: &[u64],
-    (share, at): (Share<'_>, usize),
+    mask: (Share<'_>, usize),
     masking: Masking,
     out: &mut [u8],
     features: Features,
 ) {
-    let mut scratch = Scratch::default();
-    let mut buffer = vec![0; CHUNK.min(words.len())];
-    let bytes = out.chunks_mut(CHUNK / 8 * masking.bits as usize);
-    for (index, (words, bytes)) in words.chunks(CHUNK).zip(bytes).enumerate() {
-        let at = at + index * CHUNK;
-        if masking.bits == 64 {
-            share.bytes(8 * at, bytes);
-            let masks = bytes.as_chunks_mut().0;
-            simd::widest(features, || {
-                for (mask, word) in masks.iter_mut().zip(words) {
-                    *mask = masked(*word, u64::from_le_bytes(*mask), masking).to_le_bytes();
-                }
-            });
+    each_mask(mask, (words.len(), masking.bits), out, features, |span, masks| {
+        simd::widest(features, || {
+            for (mask, word) in masks.iter_mut().zip(&words[span]) {
+                *mask = masked(*word, u64::from_le_bytes(*mask), masking).to_le_bytes();
+            }
+        });
+    });
+}
+
+/// Writes `count` masks from number `first` on to `out`, packed, once `apply` has turned each chunk of
+/// them into what is sent; it is told which words these are.
+pub(crate) fn each_mask(
+    (share, first): (Share<'_>, usize),
+    (count, bits): (usize, u32),
+    out: &mut [u8],
+    features: Features,
+    mut apply: impl FnMut(Range<usize>, &mut [[u8; 8]]),
+) {
+    let (mut scratch, mut buffer) = (Scratch::default(), vec![0; CHUNK.min(count)]);
+    let bytes = out.chunks_mut(CHUNK / 8 * bits as usize);
+    for (at, bytes) in (0..count).step_by(CHUNK).zip(bytes) {
+        let span = at..count.min(at + CHUNK);
+        if bits == 64 {
+            share.bytes(8 * (first + at), bytes);
+            apply(span, bytes.as_chunks_mut().0);
             continue;
         }
-        let masks = &mut buffer[..words.len()];
-        share.words(at, masks, &mut scratch);
-        simd::widest(features, || mask_chunk(words, masks, masking));
-        pack_groups(masks, masking.bits, bytes, features);
+        let masks = &mut buffer[..span.len()];
+        share.words(first + at, masks, &mut scratch);
+        apply(span, simd::bytes_of_mut(masks).as_chunks_mut().0);
+        pack_groups(masks, bits, bytes, features);
     }
 }
 

@@ -2,49 +2,30 @@
 
 #![expect(clippy::inline_always, reason = "each instruction set compiles its own copy")]
 
-use crate::bits::{pack_groups, packed_len};
-use crate::dealt::{CHUNK, Scratch, Share};
-use crate::fixed::{Encoded, UNBOUNDED, WORTH_A_THREAD, encoded, scale, within};
-use crate::products::same;
-use crate::ring::{Shape, matmul};
+use crate::dealt::Share;
+use crate::fixed::{encoded, scale, within};
+use crate::ring::Shape;
 use crate::simd::{self, Work};
-use crate::{Error, Features, parallel};
+use crate::{Error, Features, parallel, products};
 
-/// Words of the table that are multiplied together.
-const STRIP: usize = 1 << 14;
-
-/// Writes round(x · 2^fraction) less a mask for each value, words of `bits` bits, to `out`.
+/// Writes round(x · 2^fraction) less masks from number `first` on, words of `bits` bits, to `out`: a
+/// piece of a message.
 ///
 /// # Errors
-/// [`Error::Range`] as [`crate::fixed::encode`]; [`Error::Length`] if a size does not fit.
-pub fn mask_reals(
+/// [`Error::Range`] as [`crate::fixed::encode`]; [`Error::Length`] as [`crate::products::mask_span`].
+pub fn mask_span(
     values: &[f64],
     (fraction, bits): (u32, u32),
-    mask: Share<'_>,
+    mask: (Share<'_>, usize),
     out: &mut [u8],
     features: Features,
 ) -> Result<(), Error> {
-    same("message", packed_len(values.len(), bits)?, out.len())?;
-    let span = parallel::share(values.len(), CHUNK, features.threads(values.len(), WORTH_A_THREAD));
-    let bytes = |words: usize| words / 8 * bits as usize;
-    within(values.chunks(span).zip(out.chunks_mut(bytes(span))).enumerate(), |(part, run)| {
-        let (values, out) = run;
-        let (mut scratch, mut masks) = (Scratch::default(), vec![0; CHUNK]);
-        let mut chunks = values.chunks(CHUNK).zip(out.chunks_mut(bytes(CHUNK))).enumerate();
-        chunks.all(|(index, (values, bytes))| {
-            let (at, masks) = (part * span + index * CHUNK, &mut masks[..values.len()]);
-            if bits == 64 {
-                mask.bytes(8 * at, bytes);
-                let masks = bytes.as_chunks_mut().0;
-                return simd::widest(features, Masked { values, fraction, masks });
-            }
-            mask.words(at, masks, &mut scratch);
-            let whole = simd::bytes_of_mut(masks).as_chunks_mut().0;
-            let fits = simd::widest(features, Masked { values, fraction, masks: whole });
-            pack_groups(masks, bits, bytes, features);
-            fits
-        })
-    })
+    products::fits(values.len(), mask.1, bits, out)?;
+    let mut fits = true;
+    products::each_mask(mask, (values.len(), bits), out, features, |span, masks| {
+        fits &= simd::widest(features, Masked { values: &values[span], fraction, masks });
+    });
+    if fits { Ok(()) } else { Err(Error::Range) }
 }
 
 /// Turns the bytes of masks into those of masked words; whether all values are within bounds.
@@ -70,34 +51,52 @@ impl Work for Masked<'_> {
     }
 }
 
-/// Writes round(x · 2^fraction) · b modulo 2^64 to `out`, on at most `threads` threads.
+/// Writes round(x · 2^fraction) · column modulo 2^64 to `out`, on at most `threads` threads.
 ///
 /// # Errors
-/// As [`mask_reals`].
-pub fn multiply_reals(
+/// As [`mask_span`].
+pub fn multiply(
     (values, fraction): (&[f64], u32),
-    b: &[u64],
+    column: &[u64],
     out: &mut [u64],
-    (shape, threads): (Shape, usize),
+    threads: usize,
     features: Features,
 ) -> Result<(), Error> {
-    let Shape { m, k, n } = shape;
-    shape.check(values.len(), b.len(), out.len())?;
-    if k == 0 || n == 0 {
+    let shape = Shape { m: out.len(), k: column.len(), n: 1 };
+    shape.check(values.len(), column.len(), out.len())?;
+    if column.is_empty() {
         out.fill(0);
         return Ok(());
     }
-    let strip = (STRIP / k).next_multiple_of(8).max(8);
-    let span = parallel::share(m, strip, shape.threads(threads));
-    within(values.chunks(span * k).zip(out.chunks_mut(span * n)), |(values, out)| {
-        let mut words = vec![0; strip.min(m) * k];
-        values.chunks(strip * k).zip(out.chunks_mut(strip * n)).all(|(values, out)| {
-            let words = &mut words[..values.len()];
-            let shape = Shape { m: values.len() / k, k, n };
-            simd::widest(
-                features,
-                Encoded { values, fraction, bounds: UNBOUNDED, words: &mut *words },
-            ) && matmul(words, b, out, shape, 1, features).is_ok()
-        })
+    let rows = parallel::share(shape.m, 1, shape.threads(threads));
+    within(values.chunks(rows * shape.k).zip(out.chunks_mut(rows)), |(values, out)| {
+        simd::widest(features, Dots { values, fraction, column, out })
     })
+}
+
+/// The product of each row and a column; whether all values are within bounds.
+struct Dots<'a> {
+    values: &'a [f64],
+    fraction: u32,
+    column: &'a [u64],
+    out: &'a mut [u64],
+}
+
+impl Work for Dots<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let scale = scale(self.fraction);
+        let mut fits = true;
+        for (row, sum) in self.values.chunks_exact(self.column.len()).zip(self.out) {
+            *sum = 0;
+            for (value, y) in row.iter().zip(self.column) {
+                let (fit, word) = encoded(*value, scale);
+                fits &= fit;
+                *sum = sum.wrapping_add(word.wrapping_mul(*y));
+            }
+        }
+        fits
+    }
 }

@@ -213,7 +213,7 @@ mod _core {
     use super::ticks::{
         deal_bit_words, deal_floor, deal_masked, deal_products, deal_wraps, encode_words,
         floor_words, inside, mask_reals, mask_span, mask_tops, mask_words, multiply_packed,
-        multiply_reals, multiply_words, truncate_words, unmask_bits,
+        multiply_reals, multiply_words, reals_inside, truncate_words, unmask_bits,
     };
     #[pymodule_export]
     use super::waves::{deal_waves, sum_waves};

@@ -82,22 +82,19 @@ pub(crate) fn multiply_packed<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (values, fraction, low=f64::NEG_INFINITY, high=f64::INFINITY))]
 pub(crate) fn encode_words<'py>(
     py: Python<'py>,
     values: PyReadonlyArray1<'py, f64>,
     fraction: u32,
-    low: f64,
-    high: f64,
 ) -> PyResult<Words<'py>> {
-    let (values, how) = (plain(&values, "values")?, (fraction, (low, high)));
-    words(py, values.len(), |out| fixed::encode(values, how, out, *FEATURES))
+    let values = plain(&values, "values")?;
+    words(py, values.len(), |out| fixed::encode(values, fraction, out, *FEATURES))
 }
 
 #[pyfunction]
 pub(crate) fn inside(
     py: Python<'_>,
-    words: PyReadonlyArray1<'_, u64>,
+    words: PyReadonlyArray1<'_, i64>,
     low: i64,
     high: i64,
 ) -> PyResult<bool> {
@@ -106,6 +103,18 @@ pub(crate) fn inside(
 }
 
 #[pyfunction]
+pub(crate) fn reals_inside(
+    py: Python<'_>,
+    values: PyReadonlyArray1<'_, f64>,
+    low: f64,
+    high: f64,
+) -> PyResult<bool> {
+    let values = plain(&values, "values")?;
+    Ok(py.detach(|| fixed::inside(values, (low, high), *FEATURES)))
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "as Python passes them")]
 pub(crate) fn mask_reals<'py>(
     py: Python<'py>,
     values: PyReadonlyArray1<'py, f64>,
@@ -113,29 +122,28 @@ pub(crate) fn mask_reals<'py>(
     dealt: &Dealt,
     field: usize,
     bits: u32,
+    first: usize,
+    count: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let values = plain(&values, "values")?;
     let mask = dealt.0.share(field, values.len(), bits).map_err(refuse)?;
+    let last = first.saturating_add(count).min(values.len());
+    let values = values.get(first..last).unwrap_or_default();
     message(py, packed_len(values.len(), bits).map_err(refuse)?, |out| {
-        reals::mask_reals(values, (fraction, bits), mask, out, *FEATURES)
+        reals::mask_span(values, (fraction, bits), (mask, first), out, *FEATURES)
     })
 }
 
 #[pyfunction]
-#[pyo3(signature = (values, fraction, b, threads=0))]
 pub(crate) fn multiply_reals<'py>(
     py: Python<'py>,
     values: PyReadonlyArray2<'py, f64>,
     fraction: u32,
-    b: PyReadonlyArray2<'py, u64>,
-    threads: usize,
-) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let shape = Shape { m: values.shape()[0], k: values.shape()[1], n: b.shape()[1] };
-    let (values, b) = (plain(&values, "values")?, plain(&b, "b")?);
-    let threads = if threads == 0 { FEATURES.most_threads() } else { threads };
-    matrix(py, [shape.m, shape.n], |out| {
-        reals::multiply_reals((values, fraction), b, out, (shape, threads), *FEATURES)
-    })
+    column: PyReadonlyArray1<'py, u64>,
+) -> PyResult<Words<'py>> {
+    let (rows, threads) = (values.shape()[0], FEATURES.most_threads());
+    let (values, column) = (plain(&values, "values")?, plain(&column, "column")?);
+    words(py, rows, |out| reals::multiply((values, fraction), column, out, threads, *FEATURES))
 }
 
 #[pyfunction]

@@ -8,12 +8,20 @@ import numpy.typing as npt
 from moiety.errors import DataError
 from moiety.function.signature import From
 from moiety.lang.types import BIT, Type
+from moiety.protocols.masked import whole
+from moiety.ring import Reals
 from moiety.ring import decode as to_reals
-from moiety.ring import encode as to_words
+
+Plain = np.ndarray[Any, Any]
 
 
-def encode(name: str, declared: From, type: Type, data: npt.ArrayLike) -> np.ndarray[Any, Any]:
-    """The argument as words or bits of the program.
+def encode(name: str, declared: From, type: Type, data: npt.ArrayLike) -> Plain:
+    """The argument as words or bits of the program; see `bring`."""
+    return whole(bring(name, declared, type, data))
+
+
+def bring(name: str, declared: From, type: Type, data: npt.ArrayLike) -> Plain | Reals:
+    """The argument as its owner brings it to a run: reals as they are, once they are checked.
 
     Raises:
         DataError: the shape, an element that is not finite, not whole where whole numbers are
@@ -33,7 +41,7 @@ def encode(name: str, declared: From, type: Type, data: npt.ArrayLike) -> np.nda
         _check_bounds(name, declared, array)
         return array.astype(np.int64).view(np.uint64)
     try:
-        return to_words(reals, type.fraction, *_bounds(declared))
+        return Reals(reals, type.fraction, *_bounds(declared))
     except DataError:
         _check_finite(name, reals)
         _check_bounds(name, declared, array)

@@ -7,14 +7,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from moiety.errors import DataError, InternalError
 from moiety.lang.primitive import Array, Primitive
 from moiety.lang.types import BIT, WORD_BITS, Type
-from moiety.ring import inside
+from moiety.ring import Reals, inside
 
 FORMAT = "moiety program 1"
 LONGEST = 120
@@ -160,7 +160,10 @@ class Program:
         return f"Program({len(self.nodes)} values, {self.hash.hex()[:16]})"
 
 
-def checked(name: str, type: Type, data: Array) -> Array:
+Given = TypeVar("Given", bound="Array | Reals")
+
+
+def checked(name: str, type: Type, data: Given) -> Given:
     """`data`, if it has the type's shape, element type and bounds; the message shows no value."""
     element = np.uint8 if type.kind == BIT else np.uint64
     if data.dtype != element or data.shape != type.shape:
@@ -174,8 +177,8 @@ def checked(name: str, type: Type, data: Array) -> Array:
     return data
 
 
-def _bounded(type: Type, data: Array) -> bool:
-    if type.kind == BIT:
+def _bounded(type: Type, data: Array | Reals) -> bool:
+    if type.kind == BIT and isinstance(data, np.ndarray):
         return not data.size or bool(data.max() <= 1)
     free = type.hi - type.lo + 1 == 1 << WORD_BITS
     return free or inside(data, type.lo, type.hi)

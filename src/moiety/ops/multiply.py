@@ -26,7 +26,7 @@ from moiety.protocols import masked as protocol
 from moiety.protocols.additive import MatrixTriple, Triple
 from moiety.protocols.base import Context, Protocol
 from moiety.protocols.boolean import BitScale
-from moiety.protocols.masked import Mask, MaskedProduct, Sent
+from moiety.protocols.masked import Mask, MaskedProduct, Table
 from moiety.ring import matmul as matmul_words
 from moiety.ring import matmul_transposed
 
@@ -204,7 +204,7 @@ def mask(x: Array, *, ring: int = WORD_BITS) -> Array:
     bill=lambda x, **given: (_mask(x, **given),),
     source="Mohassel, Zhang (SecureML, IEEE S&P 2017), §4.1",
 )
-def _(ctx: Context, x: Operand, *, ring: int = WORD_BITS) -> Protocol[Array | Sent]:
+def _(ctx: Context, x: Operand, *, ring: int = WORD_BITS) -> Protocol[Table]:
     return (yield from protocol.send_masked(ctx, _mask(x.type, ring), x.data))
 
 

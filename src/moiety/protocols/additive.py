@@ -4,7 +4,7 @@ Semi-honest, two parties and a dealer. What a party receives in an opening is ma
 it does not know, so it is uniform whatever the inputs and however they were shared.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,14 +78,14 @@ def masked(x: Array) -> Array:
     return np.ascontiguousarray(x).reshape(-1)
 
 
-def pieces(x: Array, part: Dealt, ring: int, *, subtract: bool = False) -> Pieces:
-    """The message of flat x plus or minus the masks in field 0, made while it is sent."""
+def pieces(count: int, ring: int, kernel: Callable[[int, int], bytes]) -> Pieces:
+    """A message made while it is sent: a kernel makes so many words from a first one on."""
 
     def make() -> Iterator[bytes]:
-        for first in range(0, x.size, PIECE):
-            yield _core.mask_span(x, part, 0, ring, first, PIECE, subtract)
+        for first in range(0, count, PIECE):
+            yield kernel(first, PIECE)
 
-    return Pieces(-(-x.size * ring // 8), make)
+    return Pieces(-(-count * ring // 8), make)
 
 
 def multiply(ctx: Context, x: Array, y: Array, *, ring: int = 64) -> Protocol[Array]:

@@ -183,7 +183,8 @@ def negative(ctx: Context, x: Array, ring: int, digit: int = DIGIT) -> Protocol[
     borrow from the bits below: top(x) = top(c) ^ top(r) ^ [c < r on the low ring - 1 bits].
     """
     part, x = ctx.supply.packed(SignMask(x.size, ring, digit)), masked(x)
-    theirs = yield from ctx.swap(pieces(x, part, ring))
+    made = pieces(x.size, ring, partial(_core.mask_span, x, part, 0, ring, subtract=False))
+    theirs = yield from ctx.swap(made)
     shape = x.size, ring - 1, digit
     state = _looked_up(ctx, Remade(x, theirs, ring), part, 2, shape)
     del theirs  # large, and not needed any more

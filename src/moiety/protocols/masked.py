@@ -14,7 +14,8 @@ Source: Beaver (CRYPTO 1991) with one operand's mask kept, as in Mohassel, Zhang
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeAlias, overload
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from moiety.errors import InternalError
 from moiety.protocols.additive import masked, pieces
 from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field, Rows
-from moiety.ring import matmul, matmul_transposed, received, unpack_words
+from moiety.ring import Pieces, Reals, matmul, matmul_transposed, received, unpack_words
 
 
 @dataclass(frozen=True)
@@ -113,20 +114,43 @@ class Sent:
         return f"Sent(table {self.shape})"
 
 
-def send_masked(ctx: Context, mask: Mask, x: Array | None) -> Protocol[Array | Sent]:
+Table: TypeAlias = Array | Reals | Sent
+"""A table in a product: in the clear at its owner, or what was sent of it."""
+
+
+@overload
+def whole(table: Table) -> Array: ...
+@overload
+def whole(table: Table | None) -> Array | None: ...
+def whole(table: Table | None) -> Array | None:
+    """Its words, if it is here."""
+    return table.words if isinstance(table, Reals | Sent) else table
+
+
+def send_masked(ctx: Context, mask: Mask, x: Array | Reals | None) -> Protocol[Table]:
     """The table at its owner, who sends it less the mask; E at the other party; one round."""
     part, other = ctx.supply.packed(mask), 1 - ctx.party
     count = mask.rows * mask.columns
     size = -(-count * mask.ring // 8)
     if x is not None:
-        yield Tick({other: pieces(masked(x), part, mask.ring, subtract=True)})
+        yield Tick({other: _message(x, part, mask)})
         return x
     answer = yield Tick(expect={other: size})
     return Sent(answer[other], (mask.rows, mask.columns), mask.ring)
 
 
+def _message(x: Array | Reals, part: Dealt, mask: Mask) -> Pieces:
+    """The table less its mask."""
+    if isinstance(x, Reals):
+        flat = x.values.reshape(-1)
+        kernel = partial(_core.mask_reals, flat, x.fraction, part, 0, mask.ring)
+    else:
+        kernel = partial(_core.mask_span, masked(x), part, 0, mask.ring, subtract=True)
+    return pieces(mask.rows * mask.columns, mask.ring, kernel)
+
+
 def times(
-    ctx: Context, product: MaskedProduct, table: Callable[[], Array | Sent], y: Array
+    ctx: Context, product: MaskedProduct, table: Callable[[], Table], y: Array
 ) -> Protocol[Array]:
     """Shares of X · Y, or Xᵀ · Y; one round in which the owner is silent.
 
@@ -144,7 +168,7 @@ def times(
     return _product(table(), opened, product.transposed) + share
 
 
-def _product(table: Array | Sent, y: Array, transposed: bool) -> Array:
+def _product(table: Table, y: Array, transposed: bool) -> Array:
     if transposed:
-        return matmul_transposed(table.words if isinstance(table, Sent) else table, y)
-    return table.times(y) if isinstance(table, Sent) else matmul(table, y)
+        return matmul_transposed(whole(table), y)
+    return matmul(table, y) if isinstance(table, np.ndarray) else table.times(y)

@@ -19,13 +19,14 @@ from moiety.ops.convert import share
 from moiety.plan.plan import Plan, Planned
 from moiety.protocols.base import Context, Protocol, Received, Tick, joint, parts
 from moiety.protocols.correlations import Supply
-from moiety.protocols.masked import Sent
+from moiety.protocols.masked import Table, whole
+from moiety.ring import Reals
 from moiety.run.dealing import Spending
 
 NOTHING = Supply(())
 
 
-class Values(dict[int, "Array | Sent | None"]):
+class Values(dict[int, "Table | None"]):
     """What one party holds of each value, by index: its share, its plaintext, or nothing."""
 
     def __repr__(self) -> str:
@@ -77,6 +78,7 @@ class Script:
             index: node.data for index, node in enumerate(plan.nodes) if isinstance(node, Constant)
         }
         self._inputs = list(self._brought())
+        self._whole = self._used_whole()
         self.stretches = list(self._stretches())
 
     def _places(self) -> list[int]:
@@ -106,6 +108,11 @@ class Script:
             else:
                 yield index, node.name, node.type
 
+    def _used_whole(self) -> set[int]:
+        """The values that are not only masked: their words are made before the first step."""
+        steps = [step for _, step in self.plan.steps() if step.primitive.name != "mask"]
+        return {at for step in steps for at in step.operands} | set(self.plan.outputs.values())
+
     def _stretches(self) -> Iterator[Stretch]:
         begun: set[int] = set()
         for level in self.plan.levels:
@@ -132,7 +139,7 @@ class Script:
         body = step.primitive.meaning if plain else way.body
         return Call(index, body, step.parameters, operands, way.late, step.type.shape, plain)
 
-    def bind(self, inputs: Mapping[str, Array]) -> Values:
+    def bind(self, inputs: Mapping[str, Array | Reals]) -> Values:
         """The values before the first step.
 
         Raises:
@@ -142,10 +149,13 @@ class Script:
         for index, name, type in self._inputs:
             if type is not None and name not in inputs:
                 raise UsageError(f"party {self.party} did not bring the input {name}")
-            values[index] = None if type is None else checked(name, type, inputs[name])
+            found = None if type is None else checked(name, type, inputs[name])
+            values[index] = whole(found) if index in self._whole else found
         return values
 
-    def run(self, inputs: Mapping[str, Array], spending: Spending) -> Protocol[dict[str, Array]]:
+    def run(
+        self, inputs: Mapping[str, Array | Reals], spending: Spending
+    ) -> Protocol[dict[str, Array]]:
         """One run: the outputs that this party holds."""
         return (yield from Execution(self, self.bind(inputs), spending).run())
 
@@ -185,8 +195,7 @@ class Execution:
 
     def held(self, index: int) -> Array | None:
         """What this party holds of a value."""
-        data = self._value(self.script.places[index])
-        return data.words if isinstance(data, Sent) else data
+        return whole(self._value(self.script.places[index]))
 
     def outputs(self) -> dict[str, Array]:
         """By name, the outputs that this party holds: revealed to it, or its shares."""
@@ -221,7 +230,7 @@ class Execution:
             raise InternalError(f"%{index} ended before its predicted last round")
         return self._running[index]
 
-    def _value(self, place: int) -> Array | Sent | None:
+    def _value(self, place: int) -> Table | None:
         try:
             return self.values[place]
         except KeyError:
@@ -241,7 +250,7 @@ class Execution:
         (way,) = share.ways
         return Operand(taken.type, way.body(self.script.context, Operand(taken.held, data)))
 
-    def _keep(self, call: Call, data: Array | Sent | None) -> None:
+    def _keep(self, call: Call, data: Table | None) -> None:
         if data is not None and data.shape != call.shape:
             raise InternalError(f"%{call.index} has shape {data.shape}, not {call.shape}")
         # NumPy turns an array without axes into a scalar, which is no array

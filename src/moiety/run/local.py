@@ -28,7 +28,7 @@ from moiety.plan.plan import Plan
 from moiety.run import twin
 from moiety.run.dealing import Dealer, MaskUse
 from moiety.run.execute import Script
-from moiety.run.loop import Held, Run, Secure
+from moiety.run.loop import Brought, Held, Run, Secure
 from moiety.run.noise import drawn
 from moiety.run.planner import Planner
 
@@ -92,7 +92,7 @@ class Twin(Secure):
         scripts = [Script(plan, party) for party in self.here]
         spendings = [material[party].spend(plan.bill, party) for party in self.here]
 
-        def run(inputs: Sequence[Held]) -> Sequence[Held]:
+        def run(inputs: Sequence[Brought]) -> Sequence[Held]:
             sides = [
                 script.run(own, next(spending))
                 for script, own, spending in zip(scripts, inputs, spendings, strict=True)

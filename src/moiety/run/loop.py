@@ -26,13 +26,16 @@ from moiety.lang.program import Input
 from moiety.lang.types import PUBLIC, SHARED, Masked, Private, Type
 from moiety.plan.hoist import masked
 from moiety.plan.plan import Plan
+from moiety.protocols.masked import whole
+from moiety.ring import Reals
 from moiety.run.dealing import MaskUse
 from moiety.run.noise import drawn
 from moiety.run.planner import Planner
 from moiety.run.tables import masking
 
 Held = Mapping[str, Array]
-Run = Callable[[Sequence[Held]], Sequence[Held]]
+Brought = Mapping[str, "Array | Reals"]
+Run = Callable[[Sequence[Brought]], Sequence[Held]]
 """One run of a plan: what each party that is here brings, and what it then holds."""
 ALL = slice(None)
 
@@ -49,15 +52,15 @@ class Table:
 class _Bound:
     """An argument of a plan, in what each party that is here holds of it, whole."""
 
-    parts: tuple[Array | None, ...] = field(repr=False)
+    parts: tuple[Array | Reals | None, ...] = field(repr=False)
     name: str = ""
     """Under which a span names its rows; empty where every call takes all."""
 
-    def at(self, place: int, span: Span) -> Array | None:
+    def at(self, place: int, span: Span) -> Array | Reals | None:
         part = self.parts[place]
         if part is None or not self.name:
             return part
-        return part[rows_of(span, self.name)]
+        return whole(part)[rows_of(span, self.name)]
 
 
 @dataclass
@@ -139,12 +142,12 @@ class Secure(Planner):
             return _Bound(given.parts, by)
         if type is None:
             return _Bound((None,) * len(self.here))
+        if isinstance(type.owner, Private):
+            found, owner = brought(compiled, name, given), type.owner.party
+            return _Bound(tuple(found if p == owner else None for p in self.here), by)
         words = encoded(compiled, name, given)
         if isinstance(given, Owned) and type.owner == SHARED:
             return _Bound(tuple(self._once(compiled, name, given, words)), by)
-        if isinstance(type.owner, Private):
-            owner = type.owner.party
-            return _Bound(tuple(words if p == owner else None for p in self.here), by)
         if words is None:
             raise InternalError(f"{name} is nobody's, and not here")
         self.agree(name, words)
@@ -171,19 +174,19 @@ class Secure(Planner):
         key = (id(given), str(type))
         if key not in self._kept:
             plan = masking(type)
-            words = encoded(compiled, name, given)
+            found = brought(compiled, name, given)
             lot, run = self.begin(plan, 1, {})
             owner = type.owner.party if isinstance(type.owner, Masked) else 0
-            inputs: list[Held] = [
-                {"x": words} if p == owner and words is not None else {} for p in self.here
+            inputs: list[Brought] = [
+                {"x": found} if p == owner and found is not None else {} for p in self.here
             ]
             parts = tuple(result.get("x") for result in run(inputs))
             self._kept[key] = given, Table(parts, lot)
         table: Table = self._kept[key][1]
         return table
 
-    def _inputs(self, compiled: Compiled, bound: Mapping[str, _Bound], span: Span) -> list[Held]:
-        inputs: list[Held] = []
+    def _inputs(self, compiled: Compiled, bound: Mapping[str, _Bound], span: Span) -> list[Brought]:
+        inputs: list[Brought] = []
         for place, party in enumerate(self.here):
             taken = (name for name in compiled.plan.inputs if name in bound)
             named = {name: bound[name].at(place, span) for name in taken}
@@ -228,13 +231,18 @@ def _first(span: Span, name: str, table: Given) -> int:
 
 
 def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:
-    """The whole array as words, checked against its bounds; None where it is not here."""
+    """The whole array as words; see `brought`."""
+    return whole(brought(compiled, name, given))
+
+
+def brought(compiled: Compiled, name: str, given: Given) -> Array | Reals | None:
+    """The whole array as its owner brings it, checked against its bounds; None where it is not."""
     data = given.data if isinstance(given, Owned) else np.asarray(given)
     if data is None:
         return None
     declared = compiled.function.signature.arguments[name]
     type = declared.type(name, data.shape, PUBLIC, compiled.fraction)
-    return codec.encode(name, declared, type, data)
+    return codec.bring(name, declared, type, data)
 
 
 def _tables(plan: Plan) -> list[str]:

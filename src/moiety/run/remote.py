@@ -12,7 +12,7 @@ from moiety.lang.types import Type
 from moiety.plan.plan import Plan
 from moiety.run.contribute import Contributors
 from moiety.run.dealing import MaskUse
-from moiety.run.loop import Held, Run, Secure
+from moiety.run.loop import Brought, Held, Run, Secure
 from moiety.run.session import Progress, Session, quiet
 from moiety.run.supply import Source
 
@@ -51,7 +51,7 @@ class Remote(Secure):
         series = self.session.begin(plan, material, receivers=self.receivers, about=self.course)
         done = 0
 
-        def run(inputs: Sequence[Held]) -> Sequence[Held]:
+        def run(inputs: Sequence[Brought]) -> Sequence[Held]:
             nonlocal done
             result = series.run(inputs[0])
             done += 1

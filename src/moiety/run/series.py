@@ -11,6 +11,7 @@ from moiety.errors import InternalError, MaterialError
 from moiety.lang.cost import Cost
 from moiety.lang.primitive import Array
 from moiety.protocols.base import Protocol, Received, Tick
+from moiety.ring import Reals
 from moiety.run.dealing import Spending
 from moiety.run.execute import Execution, Script, Values
 from moiety.run.ledger import Row, Traffic
@@ -52,7 +53,7 @@ class Series:
             spending.complete()
             self._ready.append(spending)
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array | Reals]) -> dict[str, Array]:
         """One more run: the outputs that this party holds.
 
         Raises:

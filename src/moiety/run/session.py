@@ -14,6 +14,7 @@ from moiety.plan.plan import Plan
 from moiety.protocols import intersection
 from moiety.protocols.base import Protocol, Received, Tick
 from moiety.protocols.intersection import Alignment, Limits
+from moiety.ring import Reals
 from moiety.run.dealing import LOT, Lot, Material
 from moiety.run.execute import Script
 from moiety.run.ledger import Row, Traffic
@@ -44,7 +45,7 @@ class Session:
     def run(
         self,
         plan: Plan,
-        inputs: Mapping[str, Array],
+        inputs: Mapping[str, Array | Reals],
         material: Material,
         *,
         receivers: Collection[int],
