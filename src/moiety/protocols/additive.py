@@ -15,8 +15,8 @@ from moiety.protocols.base import Context, Protocol, Tick
 from moiety.protocols.correlations import Array, Correlation, Field
 from moiety.ring import Pieces, matmul, pack_words, received, unpack_words
 
-PIECE = 1 << 16
-"""Words of a message that are made at once."""
+PIECE = 1 << 17
+"""Words of a message that are made at once; of 64 bits, as many as the wire moves at once."""
 
 
 @dataclass(frozen=True)
