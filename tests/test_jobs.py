@@ -226,7 +226,7 @@ def test_a_job_that_is_scored_in_the_enclave(company, play, tmp_path):
     lender, payco = finished(company, inside)
     first = scores(inside)
     assert len(first) == APPLICANTS == len(spent(inside, "payco"))
-    assert compare_with_plaintext(inside.folder).largest_difference == 0
+    assert compare_with_plaintext(inside.folder).largest_difference < 2**-9, "1/256 in log-odds"
     for name in NAMES:
         assert not (inside.job_folder(name) / "model.share").exists()
     assert payco.body["scores"] is None and lender.body["header"]["way"] == "enclave"

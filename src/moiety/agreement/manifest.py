@@ -235,6 +235,8 @@ def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
     yield len(columns) > 1, "in a horizontal job all parties bring the same columns"
     receiver = [member for member in job.members if member.name == job.scores_to]
     yield not all(member.score for member in receiver), f"{job.scores_to} names no table to score"
+    learnt = job.representation is not None and job.representation.method != "random"
+    yield learnt, 'owners of rows have one projection, which none learns alone: method = "random"'
     outside = job.model.by_mpc and job.scores_to not in job.computing
     yield outside, f"{job.scores_to} is to be one of the first two"
 

@@ -25,6 +25,7 @@ def check_job(party: Party, job: Job) -> None:
 def _refusals(party: Party, job: Job) -> Iterator[str]:
     yield from _release(party, job)
     yield from _own(party, job.member(party.name))
+    yield from _label(party, job)
     for member in job.members:
         if member.name != party.name:
             yield from _peer(party, member)
@@ -66,13 +67,23 @@ def _charged(party: Party, job: Job) -> Iterator[str]:
     told, budget = job.representation, party.rules.transform
     if told is None or (job.scores_to == party.name):
         return
-    if told.epsilon > budget.max_epsilon:
+    cost = told.cost(labels=job.model.horizontal).epsilon
+    if max(cost, told.epsilon) > budget.max_epsilon:
+        labels = f" and labels_epsilon = {told.labels:g}" if job.model.horizontal else ""
         yield (
-            f"epsilon = {told.epsilon:g} is above policy.toml's "
+            f"epsilon = {told.epsilon:g}{labels} is above policy.toml's "
             f"[transform] max_epsilon = {budget.max_epsilon:g}"
         )
     if told.delta > budget.delta:
         yield f"delta = {told.delta:g} is above policy.toml's [transform] delta = {budget.delta:g}"
+
+
+def _label(party: Party, job: Job) -> Iterator[str]:
+    """Labels leave, flipped, only where the policy lists them like a column."""
+    member = job.member(party.name)
+    leaves = job.model.by_transform and job.model.horizontal and job.scores_to != party.name
+    if leaves and member.label not in party.rules.columns.get(member.train, ()):
+        yield f"the label {member.label} is not among [columns] {member.train}, and would leave"
 
 
 def _own(party: Party, member: Member) -> Iterator[str]:
