@@ -20,7 +20,7 @@ from moiety.enclave.attester.authority import (
     revoke,
     sign_raw,
 )
-from moiety.enclave.evidence import PCK_CHAIN, SGX_QUOTE_VERSION, SGX_TEE_TYPE
+from moiety.enclave.quote import PCK_CHAIN, SGX_QUOTE_VERSION, SGX_TEE_TYPE
 from moiety.enclave.verify import SIMULATION_NAME
 
 COLLATERAL_LIFE = 30 * 86_400
