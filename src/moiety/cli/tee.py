@@ -1,5 +1,79 @@
 """The verbs of a trusted execution environment: what this machine has, and what it can prove."""
 
+from pathlib import Path
+
 import typer
 
+from moiety.cli import console
+from moiety.cli.attest import CollateralFile, Home, Simulate, find_attester, warn
+from moiety.cli.tee_findings import look
+from moiety.enclave.evidence import unpack
+from moiety.errors import AttestationFailed, UsageError
+
+REPORT_DATA_SIZE = 64
+
 tee = typer.Typer(no_args_is_help=True, help="Hardware that proves what it runs.")
+
+
+@tee.command("quote")
+def quote(
+    out: Path = typer.Option(..., "--out", help="Where the quote is written."),
+    report_data: str = typer.Option(
+        "", "--report-data", help="Up to 64 bytes, hexadecimal; zeros follow."
+    ),
+    simulate: bool = Simulate,
+    home: Path = Home,
+    collateral: Path | None = CollateralFile,
+    json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
+) -> None:
+    """Have this machine's hardware quote what runs here.
+
+    OUT gets the quote as the hardware signed it, OUT.collateral what belongs to it: Intel's
+    collateral, or the certificate table of SEV-SNP.
+    """
+    data = _report_data(report_data)
+    attester = find_attester(simulate=simulate, home=home, collateral=collateral)
+    signed, beside = unpack(attester.quote(data))
+    out.write_bytes(signed)
+    Path(f"{out}.collateral").write_bytes(beside)
+    warn(attester)
+    body = {
+        "tee": attester.tee,
+        "production": attester.production,
+        "measurement": attester.measurement.hex(),
+        "report_data": data.hex(),
+        "quote": str(out),
+        "collateral": f"{out}.collateral",
+    }
+    text = "\n".join(f"{name:12} {value}" for name, value in body.items())
+    console.result(body, text, as_json=json)
+
+
+@tee.command("doctor")
+def doctor(
+    pccs: str = typer.Option("", "--pccs", help="HOST:PORT of your PCCS, if it is not set up."),
+    collateral: Path | None = CollateralFile,
+    json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
+) -> None:
+    """Say what this machine has of SGX, TDX, SEV-SNP and TPM; exit with 5 if no TEE is usable."""
+    findings = list(look(pccs=pccs, collateral=collateral))
+    usable = [each.what for each in findings if each.proves]
+    lines = [each.line for each in findings]
+    verdict = f"usable: {', '.join(usable)}" if usable else "no TEE is usable on this machine"
+    body = {"findings": [vars(each) for each in findings], "usable": usable}
+    console.result(body, "\n".join([*lines, verdict]), as_json=json)
+    if not usable:
+        raise typer.Exit(AttestationFailed.exit_code)
+
+
+def _report_data(text: str) -> bytes:
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as error:
+        raise UsageError("--report-data is not hexadecimal", hint="two digits a byte") from error
+    if len(data) > REPORT_DATA_SIZE:
+        raise UsageError(
+            f"{len(data)} bytes of report data, above {REPORT_DATA_SIZE}",
+            hint="give a hash of what is longer",
+        )
+    return data.ljust(REPORT_DATA_SIZE, b"\0")

@@ -1,4 +1,4 @@
-"""A simulated SGX platform: quotes and collateral in Intel's exact form, under its own root.
+"""A simulated platform: quotes and collateral in Intel's exact form, under its own root.
 
 It walks the same path through the same verifier as hardware does, and shows every state that a
 platform can be in. It protects nothing: whoever holds the platform's folder can quote anything.
@@ -25,13 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from moiety.agreement.signing import write_private
 from moiety.enclave.attester.authority import Chain, Holder, as_time, make_chain, pem_chain
-from moiety.enclave.attester.documents import (
-    COLLATERAL_LIFE,
-    HEALTHY,
-    Scenario,
-    make_collateral,
-    make_quote,
-)
+from moiety.enclave.attester.documents import COLLATERAL_LIFE, make_collateral
+from moiety.enclave.attester.quotes import make_quote
+from moiety.enclave.attester.scenario import HEALTHY, Scenario
 from moiety.enclave.evidence import pack
 from moiety.enclave.measure import measurement
 from moiety.errors import ConfigError, InternalError
@@ -74,18 +70,20 @@ class SimulationPlatform:
         return cls(Chain(*(_load(folder, name) for name in _NAMES)))
 
     def evidence(
-        self, report_data: bytes, mr_enclave: bytes, now: int, scenario: Scenario = HEALTHY
+        self, report_data: bytes, measured: bytes, now: int, scenario: Scenario = HEALTHY
     ) -> bytes:
-        """Evidence over `report_data` for an enclave of that measurement, at `now`."""
-        if (len(report_data), len(mr_enclave)) != (64, 32):
-            raise InternalError(f"{len(report_data)} bytes of report data, not 64")
+        """Evidence over `report_data` at `now`, for code of that MRENCLAVE, or MRTD."""
+        if (len(report_data), len(measured)) != (64, scenario.measured):
+            raise InternalError(
+                f"{len(report_data)} bytes of report data, {len(measured)} measured"
+            )
         issued = now if scenario.issued is None else scenario.issued
-        quote = make_quote(self.chain, report_data, mr_enclave, scenario)
+        quote = make_quote(self.chain, report_data, measured, scenario)
         return pack(quote, make_collateral(self.chain, scenario, issued))
 
 
 class SimulationAttester:
-    """An `Attester` on a simulated platform, which reports the code that runs here."""
+    """An `Attester` on a simulated SGX platform, which reports the code that runs here."""
 
     def __init__(
         self,
@@ -98,6 +96,7 @@ class SimulationAttester:
         self._scenario = scenario
         self._clock = clock
         self.production = False
+        self.tee = "sim-sgx"
         self.measurement = measurement()
 
     def quote(self, report_data: bytes) -> bytes:
