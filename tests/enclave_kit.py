@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from moiety.enclave.attester.simulation import Scenario, SimulationPlatform
+from moiety.enclave.attester.scenario import Scenario
+from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.binding import Binding, Claim
 from moiety.enclave.evidence import Evidence, pack
 from moiety.enclave.verify import Authentic, SimulationVerifier
@@ -56,8 +57,8 @@ def split(message: bytes) -> tuple[bytes, bytes]:
     return message[8 : 8 + length], message[8 + length :]
 
 
-def recorded() -> bytes:
-    """Evidence with a quote of real hardware, or a skip that says what is missing."""
+def vectors() -> Path:
+    """The folder of recorded evidence, or a skip that says what is missing."""
     beside = Path(__file__).parents[2] / "shared" / "vectors"
     folder = Path(os.environ.get("MOIETY_VECTORS", beside)) / "attestation"
     if not folder.is_dir():
@@ -65,5 +66,10 @@ def recorded() -> bytes:
         (pytest.fail if required else pytest.skip)(
             f"no recorded quotes in {folder}: set MOIETY_VECTORS"
         )
-    quote, collateral = folder / "sgx_quote", folder / "sgx_quote_collateral.json"
-    return pack(quote.read_bytes(), collateral.read_bytes())
+    return folder
+
+
+def recorded(tee: str = "sgx") -> bytes:
+    """Evidence with a quote of real hardware, of SGX or TDX."""
+    quote, collateral = f"{tee}_quote", f"{tee}_quote_collateral.json"
+    return pack((vectors() / quote).read_bytes(), (vectors() / collateral).read_bytes())
