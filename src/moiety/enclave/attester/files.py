@@ -13,8 +13,8 @@ from typing import Protocol
 
 from moiety.errors import AttestationFailed
 
-LIMIT = 64 << 10
-"""Bytes that a device may hand out; kernels allow a report 32 KiB."""
+LIMIT = 256 << 10
+"""Bytes that a device may hand out: a report has 32 KiB at most, a log of events more."""
 
 
 class Files(Protocol):
