@@ -59,7 +59,8 @@ class Entry:
 class Kernel:
     """configfs-tsm: directories that are reports, and one driver (`None`: not loaded)."""
 
-    def __init__(self, provider="tdx_guest", make=tdx_quote, *, aux=b"", floor=0):
+    def __init__(self, provider="tdx_guest", make=tdx_quote, *, aux=b"", floor=0, root=ROOT):
+        self.root = root
         self.provider, self.make_report, self.aux, self.floor = provider, make, aux, floor
         self.entries = {}
         self.removed = []
@@ -70,7 +71,7 @@ class Kernel:
         self.log = []
 
     def make(self, path):
-        if path.parent != ROOT:
+        if path.parent != self.root:
             raise failure(errno.EPERM, path)
         if self.provider is None:
             raise failure(errno.ENXIO, path)

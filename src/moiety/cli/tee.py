@@ -1,5 +1,6 @@
 """The verbs of a trusted execution environment: what this machine has, and what it can prove."""
 
+import hashlib
 from pathlib import Path
 
 import typer
@@ -7,7 +8,10 @@ import typer
 from moiety.cli import console
 from moiety.cli.attest import CollateralFile, Home, Simulate, find_attester, warn
 from moiety.cli.tee_findings import look
+from moiety.enclave.attester import Attester
+from moiety.enclave.attester.tpm import WHERE, Tpm
 from moiety.enclave.evidence import unpack
+from moiety.enclave.tpm import TpmEvidence
 from moiety.errors import AttestationFailed, UsageError
 
 REPORT_DATA_SIZE = 64
@@ -24,29 +28,48 @@ def quote(
     simulate: bool = Simulate,
     home: Path = Home,
     collateral: Path | None = CollateralFile,
+    tpm: str = typer.Option("", "--tpm", help=f"Quote by a TPM instead, such as {WHERE}."),
     json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
 ) -> None:
     """Have this machine's hardware quote what runs here.
 
     OUT gets the quote as the hardware signed it, OUT.collateral what belongs to it: Intel's
-    collateral, or the certificate table of SEV-SNP.
+    collateral, or the certificate table of SEV-SNP. A TPM's OUT is one message, with its registers
+    and the log of what was booted.
     """
     data = _report_data(report_data)
-    attester = find_attester(simulate=simulate, home=home, collateral=collateral)
+    if tpm:
+        body = _by_tpm(tpm, data, out)
+    else:
+        attester = find_attester(simulate=simulate, home=home, collateral=collateral)
+        body = _by_tee(attester, data, out)
+    text = "\n".join(f"{name:12} {value}" for name, value in body.items())
+    console.result({"report_data": data.hex(), **body}, text, as_json=json)
+
+
+def _by_tee(attester: Attester, data: bytes, out: Path) -> dict[str, object]:
+    """Writes quote and collateral; what is said of them."""
     signed, beside = unpack(attester.quote(data))
     out.write_bytes(signed)
-    Path(f"{out}.collateral").write_bytes(beside)
+    aside = Path(f"{out}.collateral")
+    aside.write_bytes(beside)
     warn(attester)
-    body = {
+    return {
         "tee": attester.tee,
         "production": attester.production,
         "measurement": attester.measurement.hex(),
-        "report_data": data.hex(),
         "quote": str(out),
-        "collateral": f"{out}.collateral",
+        "collateral": str(aside),
     }
-    text = "\n".join(f"{name:12} {value}" for name, value in body.items())
-    console.result(body, text, as_json=json)
+
+
+def _by_tpm(where: str, data: bytes, out: Path) -> dict[str, object]:
+    """Writes a TPM's evidence; what is said of it."""
+    with Tpm(where) as tpm:
+        out.write_bytes(tpm.quote(data))
+    registers = TpmEvidence.parse(out.read_bytes()).registers
+    values = {f"register {number}": value.hex() for number, value in registers.items()}
+    return {"tee": "tpm", "key": hashlib.sha256(tpm.key).hexdigest(), "quote": str(out), **values}
 
 
 @tee.command("doctor")
