@@ -57,8 +57,23 @@ def split(message: bytes) -> tuple[bytes, bytes]:
     return message[8 : 8 + length], message[8 + length :]
 
 
-def vectors() -> Path:
-    """The folder of recorded evidence, or a skip that says what is missing."""
+def recorded() -> bytes:
+    """Evidence with a quote of real SGX hardware, or a skip that says what is missing."""
+    return recorded_quote("sgx")
+
+
+def recorded_quote(kind: str) -> bytes:
+    """Evidence with a quote of real hardware, `sgx` or `tdx`."""
+    return pack(vector(f"{kind}_quote"), vector(f"{kind}_quote_collateral.json"))
+
+
+def vector(name: str) -> bytes:
+    """A file of recorded evidence, or a skip that says what is missing."""
+    return vector_path(name).read_bytes()
+
+
+def vector_path(name: str) -> Path:
+    """Where a file of recorded evidence is, or a skip that says what is missing."""
     beside = Path(__file__).parents[2] / "shared" / "vectors"
     folder = Path(os.environ.get("MOIETY_VECTORS", beside)) / "attestation"
     if not folder.is_dir():
@@ -66,10 +81,4 @@ def vectors() -> Path:
         (pytest.fail if required else pytest.skip)(
             f"no recorded quotes in {folder}: set MOIETY_VECTORS"
         )
-    return folder
-
-
-def recorded(tee: str = "sgx") -> bytes:
-    """Evidence with a quote of real hardware, of SGX or TDX."""
-    quote, collateral = f"{tee}_quote", f"{tee}_quote_collateral.json"
-    return pack((vectors() / quote).read_bytes(), (vectors() / collateral).read_bytes())
+    return folder / name

@@ -8,7 +8,7 @@ import dcap_qvl
 import pytest
 
 from device_kit import MRTD
-from enclave_kit import DAY, MEASURED, NOW, PLATFORM, recorded
+from enclave_kit import DAY, MEASURED, NOW, PLATFORM, recorded_quote
 from moiety.enclave.attester.scenario import Scenario
 from moiety.enclave.evidence import Collateral, Evidence
 from moiety.enclave.policy import TCB_STATUSES
@@ -48,7 +48,7 @@ def test_a_healthy_platform_passes_the_strict_policy_under_its_own_root_alone(fo
 
 def test_the_root_of_a_simulation_passes_no_real_td() -> None:
     with pytest.raises(ValueError):
-        verify(Evidence.parse(recorded("tdx")))
+        verify(Evidence.parse(recorded_quote("tdx")))
 
 
 @pytest.mark.parametrize("form", FORMS)

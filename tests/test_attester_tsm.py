@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from device_kit import MRTD, ROOT, Kernel, failure, snp_report, tdx_quote
-from enclave_kit import NOW, PLATFORM, vectors
+from enclave_kit import NOW, PLATFORM, vector
 from moiety.enclave.attester import tsm
 from moiety.enclave.attester.scenario import Scenario
 from moiety.enclave.attester.tsm import SnpAttester, TdxAttester, report
@@ -177,7 +177,7 @@ def test_a_snp_guest_attests_with_its_certificate_table():
 
 def test_a_recorded_snp_report_is_read_where_amd_writes_it():
     """That machine allowed debug, which is refused; without that bit it is read to the end."""
-    recorded = (vectors() / "snp_milan_report.bin").read_bytes()
+    recorded = vector("snp_milan_report.bin")
 
     def again(data, policy=recorded[0x08:0x10]):
         return recorded[:0x08] + policy + recorded[0x10:0x50] + data + recorded[0x90:]

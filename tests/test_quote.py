@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_kit import MRTD
-from enclave_kit import NOW, PLATFORM, recorded, split
+from enclave_kit import NOW, PLATFORM, recorded_quote, split
 from moiety.enclave.attester.scenario import Scenario
 from moiety.enclave.evidence import Evidence, pack
 from moiety.enclave.quote import QUOTE_LIMIT, Quote, TdReport
@@ -56,8 +56,8 @@ def test_a_simulated_quote_of_a_td_reads_as_dcap_qvl_reads_it(form: str) -> None
 
 
 def test_a_real_quote_of_a_td_reads_as_dcap_qvl_reads_it() -> None:
-    evidence = Evidence.parse(recorded("tdx"))
-    quote = Quote.parse(split(recorded("tdx"))[0])
+    evidence = Evidence.parse(recorded_quote("tdx"))
+    quote = Quote.parse(split(recorded_quote("tdx"))[0])
     check_against_dcap_qvl(quote)
     assert evidence.report == quote.report
     assert quote.header.version == 4 and not quote.report.debug

@@ -5,7 +5,6 @@ import os
 import re
 import socket
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ from enclave_kit import About
 from moiety.cli import attest, tee
 from moiety.cli.tee_findings import DAY, Finding, Machine, look
 from moiety.enclave.attester import Places, detect
-from moiety.enclave.attester.simulation import SimulationPlatform
-from moiety.enclave.evidence import Evidence, pack
+from moiety.enclave.attester.simulation import SimulationPlatform, mr_td
+from moiety.enclave.evidence import Evidence, pack, unpack
 from moiety.enclave.measure import measurement
 from moiety.enclave.tpm import TpmEvidence, verify_tpm
 from moiety.enclave.verify import SimulationVerifier
@@ -43,8 +42,7 @@ def test_a_simulated_quote_is_verified_under_the_root_that_was_made(moiety, tmp_
     said = json.loads(shown)
     assert code == 0 and "SIMULATED" in loud
     assert (said["tee"], said["production"], said["report_data"]) == ("sim-sgx", False, DATA.hex())
-    beside = Path(said["collateral"]).read_bytes()
-    evidence = Evidence.parse(pack(out.read_bytes(), beside))
+    evidence = Evidence.parse(out.read_bytes())
     root = SimulationPlatform.load(home / "platform").root_der
     issued = json.loads(evidence.collateral.tcb_info)["issueDate"]
     now = int(os.stat(out).st_mtime)
@@ -52,7 +50,17 @@ def test_a_simulated_quote_is_verified_under_the_root_that_was_made(moiety, tmp_
     assert evidence.report.measurement == measurement() == bytes.fromhex(said["measurement"])
     code, shown, _ = moiety(*asked, "--report-data", "beef")
     assert code == 0 and "sim-sgx" in shown
-    assert out.read_bytes()[48 + 320 : 48 + 384] == b"\xbe\xef" + bytes(62)
+    assert Evidence.parse(out.read_bytes()).report.report_data == b"\xbe\xef" + bytes(62)
+
+
+@pytest.mark.parametrize("form", ["tdx-v4", "tdx-v5", "tdx-v5-td15"])
+def test_a_td_is_simulated_on_the_same_platform(moiety, tmp_path, form):
+    out = tmp_path / "quote"
+    asked = ["tee", "quote", "--simulate", "--home", tmp_path / "enclave", "--out", out]
+    code, shown, _ = moiety(*asked, "--form", form, "--json")
+    evidence, said = Evidence.parse(out.read_bytes()), json.loads(shown)
+    assert (code, said["tee"]) == (0, "sim-tdx")
+    assert evidence.report.measurement == mr_td() == bytes.fromhex(said["measurement"])
 
 
 @pytest.mark.parametrize("data, because", [("xy", "not hexadecimal"), ("00" * 65, "65 bytes")])
@@ -81,13 +89,12 @@ def test_hardware_of_intel_needs_collateral_and_a_simulation_has_its_own(
     gone.write_text("{}")
     code, shown, loud = moiety(*asked, "--collateral", gone, "--json")
     assert (code, loud, json.loads(shown)["tee"]) == (0, "", "tdx")
-    assert (tmp_path / "q.collateral").read_text() == "{}"
+    assert unpack((tmp_path / "q").read_bytes())[1] == b"{}"
     assert "signs its own" in fails(2, *asked, "--simulate", "--collateral", gone)
     kernel.provider, kernel.make_report, kernel.aux = "sev_guest", snp_report, b"table"
     code, shown, _ = moiety(*asked, "--report-data", DATA.hex(), "--json")
     assert (code, json.loads(shown)["tee"]) == (0, "snp")
-    assert (tmp_path / "q").read_bytes() == snp_report(DATA)
-    assert (tmp_path / "q.collateral").read_bytes() == b"table"
+    assert (tmp_path / "q").read_bytes() == pack(snp_report(DATA), b"table")
 
 
 def test_a_tpm_quotes_into_a_file(moiety, fails, tmp_path):

@@ -6,6 +6,7 @@ import typer
 
 from moiety.cli import console
 from moiety.enclave.attester import Attester, detect
+from moiety.enclave.attester.scenario import Form, Scenario
 from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
 from moiety.errors import ConfigError, UsageError
 
@@ -17,8 +18,12 @@ CollateralFile = typer.Option(
 _COLLATERAL = "get it for this platform from your PCCS, and name the file by --collateral"
 
 
-def find_attester(*, simulate: bool, home: Path, collateral: Path | None) -> Attester:
+def find_attester(
+    *, simulate: bool, home: Path, collateral: Path | None, form: Form = "sgx-v3"
+) -> Attester:
     """The hardware's attester; with `simulate`, that of the simulated platform in HOME/platform.
+
+    `form` is what a simulation quotes.
 
     Raises:
         UsageError: a simulation has its own collateral; SGX and TDX need a file with Intel's.
@@ -27,17 +32,17 @@ def find_attester(*, simulate: bool, home: Path, collateral: Path | None) -> Att
     if simulate:
         if collateral is not None:
             raise UsageError("a simulation signs its own collateral", hint="leave one option out")
-        return _simulated(home / "platform")
+        return _simulated(home / "platform", Scenario(form=form))
     found = detect(lambda: _read(collateral))
     if found.tee != "snp":
         _read(collateral)
     return found
 
 
-def _simulated(folder: Path) -> Attester:
+def _simulated(folder: Path, scenario: Scenario) -> Attester:
     made = (folder / "root.der").exists()
     platform = SimulationPlatform.load(folder) if made else SimulationPlatform.create(folder)
-    return SimulationAttester(platform)
+    return SimulationAttester(platform, scenario=scenario)
 
 
 def _read(collateral: Path | None) -> bytes:

@@ -9,8 +9,8 @@ from moiety.cli import console
 from moiety.cli.attest import CollateralFile, Home, Simulate, find_attester, warn
 from moiety.cli.tee_findings import look
 from moiety.enclave.attester import Attester
+from moiety.enclave.attester.scenario import Form
 from moiety.enclave.attester.tpm import WHERE, Tpm
-from moiety.enclave.evidence import unpack
 from moiety.enclave.tpm import TpmEvidence
 from moiety.errors import AttestationFailed, UsageError
 
@@ -26,6 +26,7 @@ def quote(
         "", "--report-data", help="Up to 64 bytes, hexadecimal; zeros follow."
     ),
     simulate: bool = Simulate,
+    form: Form = typer.Option("sgx-v3", "--form", help="What a simulation quotes."),
     home: Path = Home,
     collateral: Path | None = CollateralFile,
     tpm: str = typer.Option("", "--tpm", help=f"Quote by a TPM instead, such as {WHERE}."),
@@ -33,33 +34,28 @@ def quote(
 ) -> None:
     """Have this machine's hardware quote what runs here.
 
-    OUT gets the quote as the hardware signed it, OUT.collateral what belongs to it: Intel's
-    collateral, or the certificate table of SEV-SNP. A TPM's OUT is one message, with its registers
-    and the log of what was booted.
+    OUT gets the quote with what belongs to it: Intel's collateral, or the certificate table of
+    SEV-SNP; of a TPM, its registers and the log of what was booted.
     """
     data = _report_data(report_data)
     if tpm:
         body = _by_tpm(tpm, data, out)
     else:
-        attester = find_attester(simulate=simulate, home=home, collateral=collateral)
-        body = _by_tee(attester, data, out)
+        found = find_attester(simulate=simulate, home=home, collateral=collateral, form=form)
+        body = _by_tee(found, data, out)
     text = "\n".join(f"{name:12} {value}" for name, value in body.items())
     console.result({"report_data": data.hex(), **body}, text, as_json=json)
 
 
 def _by_tee(attester: Attester, data: bytes, out: Path) -> dict[str, object]:
-    """Writes quote and collateral; what is said of them."""
-    signed, beside = unpack(attester.quote(data))
-    out.write_bytes(signed)
-    aside = Path(f"{out}.collateral")
-    aside.write_bytes(beside)
+    """Writes evidence; what is said of it."""
+    out.write_bytes(attester.quote(data))
     warn(attester)
     return {
         "tee": attester.tee,
         "production": attester.production,
         "measurement": attester.measurement.hex(),
-        "quote": str(out),
-        "collateral": str(aside),
+        "evidence": str(out),
     }
 
 
@@ -69,7 +65,12 @@ def _by_tpm(where: str, data: bytes, out: Path) -> dict[str, object]:
         out.write_bytes(tpm.quote(data))
     registers = TpmEvidence.parse(out.read_bytes()).registers
     values = {f"register {number}": value.hex() for number, value in registers.items()}
-    return {"tee": "tpm", "key": hashlib.sha256(tpm.key).hexdigest(), "quote": str(out), **values}
+    return {
+        "tee": "tpm",
+        "key": hashlib.sha256(tpm.key).hexdigest(),
+        "evidence": str(out),
+        **values,
+    }
 
 
 @tee.command("doctor")
