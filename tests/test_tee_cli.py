@@ -124,7 +124,7 @@ def test_a_tpm_quotes_into_a_file(moiety, fails, tmp_path):
     said = json.loads(shown)
     found = verify_tpm(TpmEvidence.parse((tmp_path / "q").read_bytes()), DATA)
     assert (code, said["tee"], said["key"]) == (0, "tpm", found.key_sha256.hex())
-    assert said["register 7"] == found.evidence.registers[7].hex()
+    assert said["PCR 7"] == found.evidence.pcrs[7].hex()
     assert "the TPM refuses" in fails(5, "tee", "quote", "--tpm", where, "--out", tmp_path / "q")
 
 
