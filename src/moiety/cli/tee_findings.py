@@ -99,8 +99,7 @@ def _sgx(machine: Machine) -> Finding:
     devices = [machine.at("dev/sgx_enclave"), machine.at("dev/sgx_provision")]
     missing = [path.name for path in devices if not path.exists()]
     if len(missing) == len(devices):
-        todo = "enable SGX and Flexible Launch Control in the firmware, if the processor has them"
-        return Finding("SGX", "no /dev/sgx_enclave and no /dev/sgx_provision", todo)
+        return _no_sgx(_flags(machine))
     if missing:
         return Finding(
             "SGX", f"no /dev/{missing[0]}", "load the kernel's own SGX driver, not an old one"
@@ -109,6 +108,28 @@ def _sgx(machine: Machine) -> Finding:
     if closed:
         return Finding("SGX", f"no right to open /dev/{closed[0]}", "join the group sgx_prv")
     return Finding("SGX", "/dev/sgx_enclave and /dev/sgx_provision can be opened", proves=True)
+
+
+def _no_sgx(flags: frozenset[str]) -> Finding:
+    """Why there is no device, by what the kernel says of the processor."""
+    if "sgx" not in flags:
+        todo = "enable SGX in the firmware, if the processor has it; a cloud must pass it on"
+        return Finding("SGX", "the processor shows none", todo)
+    if "sgx_lc" not in flags:
+        todo = "enable Flexible Launch Control in the firmware; without it there is no DCAP"
+        return Finding("SGX", "the processor has it, without launch control (sgx_lc)", todo)
+    todo = "use a kernel with CONFIG_X86_SGX; inside a container, pass on /dev/sgx_enclave, too"
+    return Finding("SGX", "the processor has it, but there is no /dev/sgx_enclave", todo)
+
+
+def _flags(machine: Machine) -> frozenset[str]:
+    """What the kernel says that the processor has; empty where it says nothing."""
+    try:
+        text = machine.at("proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return frozenset()
+    found = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return frozenset(found.group(1).split()) if found else frozenset()
 
 
 def _gramine(machine: Machine) -> Finding:
@@ -148,6 +169,8 @@ def _tsm(machine: Machine) -> Finding:
     root = machine.at("sys/kernel/config/tsm/report")
     guests = [name for name in ("tdx_guest", "sev-guest") if machine.at(f"dev/{name}").exists()]
     if not root.exists():
+        if not guests and "tdx_guest" in _flags(machine):
+            return Finding("TDX or SEV-SNP", "a TD, without /dev/tdx_guest", "modprobe tdx_guest")
         todo = ""
         if guests:
             mounted = machine.at("sys/kernel/config").exists()
