@@ -165,7 +165,7 @@ def test_an_empty_machine(tmp_path):
     found = seen(tmp_path)
     assert not any(each.proves for each in found.values())
     assert "enable SGX" in found["SGX"].todo
-    assert "no /dev/tpmrm0" in found["TPM"].found
+    assert found["TPM"].line.startswith("· TPM: none")
     assert found["AESM"].found == "not needed without SGX"
     assert found["TDX or SEV-SNP"].found == "not a machine under either"
     assert "--pccs" in found["PCCS"].todo
@@ -290,10 +290,10 @@ def test_the_verb_tells_each_finding_and_its_code(moiety, monkeypatch, tmp_path)
     monkeypatch.setattr(tee, "look", partial(look, machine=Machine(root=tmp_path)))
     code, out, _ = moiety("tee", "doctor")
     assert code == 5 and out.endswith("no TEE is usable on this machine\n")
-    assert all(re.match(r"[✓✗] [\w -]+: .+", line) for line in out.splitlines()[:-1])
+    assert all(re.match(r"[✓✗·] [\w -]+: .+", line) for line in out.splitlines()[:-1])
     there(tmp_path, "dev/sgx_enclave", "dev/sgx_provision")
     code, out, _ = moiety("tee", "doctor", "--json")
     said = json.loads(out)
     assert (code, said["usable"]) == (0, ["SGX"])
-    assert {"what", "found", "todo", "proves"} == set(said["findings"][0])
+    assert {"what", "found", "todo", "proves", "here"} == set(said["findings"][0])
     assert len(said["findings"]) == 9

@@ -32,12 +32,14 @@ class Finding:
     proves: bool = False
     """Whether it is hardware that this machine can prove what it runs by."""
 
+    here: bool = True
+    """False for what is not here, and need not be."""
+
     @property
     def line(self) -> str:
-        """The finding in one line."""
-        return f"{'✗' if self.todo else '✓'} {self.what}: {self.found}" + (
-            f" → {self.todo}" if self.todo else ""
-        )
+        """The finding in one line: ✓ good, ✗ something to do, · not here."""
+        mark = "✗" if self.todo else "✓" if self.here else "·"
+        return f"{mark} {self.what}: {self.found}" + (f" → {self.todo}" if self.todo else "")
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def _gramine(machine: Machine) -> Finding:
         todo = (
             "for SGX, start this by gramine-sgx" if machine.at("dev/sgx_enclave").exists() else ""
         )
-        return Finding("Gramine", "this process does not run in an enclave of Gramine's", todo)
+        where = "this process does not run in an enclave of Gramine's"
+        return Finding("Gramine", where, todo, here=False)
     try:
         kind = machine.files.read(path).decode("ascii", "replace").strip()
     except OSError as error:
@@ -153,7 +156,7 @@ def _aesm(machine: Machine) -> Finding:
     """The service that has Intel's quoting enclave; only SGX asks it."""
     path = machine.at("var/run/aesmd/aesm.socket")
     if not machine.at("dev/sgx_enclave").exists():
-        return Finding("AESM", "not needed without SGX")
+        return Finding("AESM", "not needed without SGX", here=False)
     try:
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(TIMEOUT)
@@ -178,7 +181,7 @@ def _tsm(machine: Machine) -> Finding:
                 "use Linux 6.7 or newer" if mounted else "mount -t configfs none /sys/kernel/config"
             )
         where = f"/dev/{guests[0]}, but no configfs-tsm" if guests else "not a machine under either"
-        return Finding("TDX or SEV-SNP", where, todo)
+        return Finding("TDX or SEV-SNP", where, todo, here=bool(guests))
     try:
         made = tsm.report(bytes(tsm.REPORT_DATA_SIZE), root=root, files=machine.files)
     except AttestationFailed as error:
@@ -191,7 +194,7 @@ def _tpm(machine: Machine) -> Finding:
     """A TPM is told of, and is no TEE."""
     path = machine.at("dev/tpmrm0")
     if not path.exists():
-        return Finding("TPM", "no /dev/tpmrm0; it would prove what was booted, and count")
+        return Finding("TPM", "none; it would prove what was booted, and count", here=False)
     if not os.access(path, os.R_OK | os.W_OK):
         return Finding("TPM", "no right to open /dev/tpmrm0", "join the group tss")
     if find_spec("tpm2_pytss") is None:
@@ -228,7 +231,7 @@ def _configured(machine: Machine) -> str:
 def _collateral(machine: Machine, path: Path | None) -> Finding:
     """How old a file of collateral is, by its own words: nothing is verified here."""
     if path is None:
-        return Finding("collateral", "no file was named (--collateral)")
+        return Finding("collateral", "no file was named (--collateral)", here=False)
     try:
         parts = json.loads(path.read_bytes())
         dates = [json.loads(parts[name]) for name in ("tcb_info", "qe_identity")]
