@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enclave_kit import BINDING, MEASURED, NOW, PLATFORM, recorded, split
-from moiety.enclave.evidence import COLLATERAL_LIMIT, QUOTE_LIMIT, Attributes, Evidence, pack
+from moiety.enclave.evidence import COLLATERAL_LIMIT, Evidence, pack
+from moiety.enclave.quote import QUOTE_LIMIT, Attributes
 from moiety.errors import AttestationFailed
 
 GOOD = PLATFORM.evidence(BINDING.report_data, MEASURED, NOW)

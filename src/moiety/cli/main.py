@@ -26,6 +26,7 @@ from moiety.cli.doctor import doctor
 from moiety.cli.enclave import enclave
 from moiety.cli.explain import explain
 from moiety.cli.party import data, init, job, offline, peer, run
+from moiety.cli.tee import tee
 from moiety.cli.transform import transform
 from moiety.cli.try_ import try_
 from moiety.errors import InternalError, MoietyError, UsageError
@@ -45,6 +46,7 @@ app.add_typer(job, name="job")
 app.command()(run)
 app.command()(offline)
 app.add_typer(enclave, name="enclave")
+app.add_typer(tee, name="tee")
 app.add_typer(dealer, name="dealer")
 app.add_typer(transform, name="transform")
 app.add_typer(audit, name="audit")

@@ -1,8 +1,7 @@
 """Evidence: bytes become named fields, and nothing is judged here.
 
-The quote is Intel's SGX ECDSA quote, version 3 (Intel SGX ECDSA QuoteLibReference for DCAP,
-appendix A); fields keep Intel's names. Beside it travels the collateral that a verifier needs
-offline: certificate chains, revocation lists, TCB info and QE identity, each signed by the vendor.
+Beside a quote (`quote`) travels the collateral that a verifier needs offline: certificate chains,
+revocation lists, TCB info and QE identity, each signed by the vendor.
 """
 
 import json
@@ -10,17 +9,13 @@ import struct
 from dataclasses import InitVar, dataclass, field
 from typing import Self
 
-from moiety.errors import AttestationFailed, InternalError
+from moiety.enclave.quote import QUOTE_LIMIT, EnclaveReport, Quote, QuoteHeader, Report
+from moiety.enclave.reader import malformed
+from moiety.errors import InternalError
 
-SGX_QUOTE_VERSION = 3
-SGX_TEE_TYPE = 0
-PCK_CHAIN = 5
-QUOTE_LIMIT = 16 << 10
 COLLATERAL_LIMIT = 256 << 10
 
 _LENGTHS = struct.Struct("<II")
-_HEADER = struct.Struct("<HHIHH16s20s")
-_REPORT = struct.Struct("<16sI28s16s32s32s32s96sHH60s64s")
 _COLLATERAL_TEXTS = (
     "pck_crl_issuer_chain",
     "tcb_info_issuer_chain",
@@ -30,45 +25,6 @@ _COLLATERAL_TEXTS = (
 )
 _COLLATERAL_BYTES = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
 _SEAL = object()
-
-
-@dataclass(frozen=True, slots=True)
-class QuoteHeader:
-    """The 48 bytes in front of a quote."""
-
-    version: int
-    att_key_type: int
-    tee_type: int
-    qe_svn: int
-    pce_svn: int
-    qe_vendor_id: bytes
-    user_data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """SECS.ATTRIBUTES of an enclave: flags (64 bits), then XFRM (64 bits)."""
-
-    raw: bytes
-
-    @property
-    def debug(self) -> bool:
-        """True where the host may read and write the enclave's memory."""
-        return bool(self.raw[0] & 0x02)
-
-
-@dataclass(frozen=True, slots=True)
-class EnclaveReport:
-    """The 384-byte report body that the processor makes about one enclave."""
-
-    cpu_svn: bytes
-    misc_select: int
-    attributes: Attributes
-    mr_enclave: bytes
-    mr_signer: bytes
-    isv_prod_id: int
-    isv_svn: int
-    report_data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +51,7 @@ class Evidence:
 
     quote: bytes = field(repr=False)
     header: QuoteHeader
-    report: EnclaveReport
+    report: Report
     qe_report: EnclaveReport = field(repr=False)
     pck_chain: bytes = field(repr=False)
     collateral: Collateral = field(repr=False)
@@ -108,36 +64,17 @@ class Evidence:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """The evidence in `data`, as `pack` framed it; AttestationFailed on any other bytes."""
-        if len(data) < _LENGTHS.size:
-            raise _malformed(f"{len(data)} bytes hold no evidence")
-        quote_length, collateral_length = _LENGTHS.unpack_from(data)
-        if quote_length > QUOTE_LIMIT or collateral_length > COLLATERAL_LIMIT:
-            raise _malformed(f"quote of {quote_length}, collateral of {collateral_length} bytes")
-        if len(data) != _LENGTHS.size + quote_length + collateral_length:
-            raise _malformed("the lengths of quote and collateral do not add up")
-        split = _LENGTHS.size + quote_length
-        return cls._parse_quote(
-            bytes(data[_LENGTHS.size : split]), _parse_collateral(bytes(data[split:]))
+        raw, collateral = unpack(data)
+        quote = Quote.parse(raw)
+        return cls(
+            quote.raw,
+            quote.header,
+            quote.report,
+            quote.qe_report,
+            quote.pck_chain,
+            _parse_collateral(collateral),
+            _SEAL,
         )
-
-    @classmethod
-    def _parse_quote(cls, quote: bytes, collateral: Collateral) -> Self:
-        reader = _Reader(quote)
-        header = QuoteHeader(*_HEADER.unpack(reader.take(_HEADER.size)))
-        if (header.version, header.tee_type) != (SGX_QUOTE_VERSION, SGX_TEE_TYPE):
-            raise _malformed(f"quote version {header.version}, TEE type {header.tee_type:#x}")
-        report = _parse_report(reader)
-        if reader.number("<I") != reader.left:
-            raise _malformed("the signature data do not end where the quote ends")
-        reader.take(64 + 64)
-        qe_report = _parse_report(reader)
-        reader.take(64)
-        reader.take(reader.number("<H"))
-        kind = reader.number("<H")
-        if kind != PCK_CHAIN or reader.number("<I") != reader.left:
-            raise _malformed(f"certification data of type {kind} is not one PCK chain to the end")
-        chain = reader.take(reader.left)
-        return cls(quote, header, report, qe_report, chain, collateral, _SEAL)
 
 
 def pack(quote: bytes, collateral: bytes) -> bytes:
@@ -145,43 +82,17 @@ def pack(quote: bytes, collateral: bytes) -> bytes:
     return _LENGTHS.pack(len(quote), len(collateral)) + quote + collateral
 
 
-class _Reader:
-    """Bounded reads of a quote from front to back."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-    def take(self, size: int) -> bytes:
-        if size > self.left:
-            raise _malformed(f"byte {self._at}: {size} bytes expected, {self.left} left")
-        self._at += size
-        return self._data[self._at - size : self._at]
-
-    def number(self, layout: str) -> int:
-        value: int = struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
-        return value
-
-
-def _parse_report(reader: _Reader) -> EnclaveReport:
-    cpu_svn, misc_select, _, attributes, mr_enclave, _, mr_signer, _, *rest = _REPORT.unpack(
-        reader.take(_REPORT.size)
-    )
-    isv_prod_id, isv_svn, _, report_data = rest
-    return EnclaveReport(
-        cpu_svn,
-        misc_select,
-        Attributes(attributes),
-        mr_enclave,
-        mr_signer,
-        isv_prod_id,
-        isv_svn,
-        report_data,
-    )
+def unpack(data: bytes) -> tuple[bytes, bytes]:
+    """Quote and collateral of an evidence message, unread; AttestationFailed if it is none."""
+    if len(data) < _LENGTHS.size:
+        raise malformed(f"{len(data)} bytes hold no evidence")
+    quote_length, collateral_length = _LENGTHS.unpack_from(data)
+    if quote_length > QUOTE_LIMIT or collateral_length > COLLATERAL_LIMIT:
+        raise malformed(f"quote of {quote_length}, collateral of {collateral_length} bytes")
+    if len(data) != _LENGTHS.size + quote_length + collateral_length:
+        raise malformed("the lengths of quote and collateral do not add up")
+    split = _LENGTHS.size + quote_length
+    return bytes(data[_LENGTHS.size : split]), bytes(data[split:])
 
 
 def _parse_collateral(data: bytes) -> Collateral:
@@ -191,7 +102,7 @@ def _parse_collateral(data: bytes) -> Collateral:
         texts = {name: _text(parts[name]) for name in _COLLATERAL_TEXTS}
         blobs = {name: bytes.fromhex(_text(parts[name])) for name in _COLLATERAL_BYTES}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _malformed(f"collateral: {type(error).__name__}") from error
+        raise malformed(f"collateral: {type(error).__name__}") from error
     return Collateral(**texts, **blobs)  # type: ignore[arg-type]
 
 
@@ -199,10 +110,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
-
-
-def _malformed(what: str) -> AttestationFailed:
-    return AttestationFailed(
-        f"evidence is malformed: {what}",
-        hint="moiety reads SGX quotes of version 3 with a PCK chain inside",
-    )

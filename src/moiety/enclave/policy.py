@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 
+from moiety.enclave.quote import EnclaveReport
 from moiety.enclave.verify import PLATFORM_FLAGS, Authentic
 from moiety.errors import AttestationFailed, ConfigError, InternalError
 
@@ -91,7 +92,7 @@ class EnclavePolicy:
         return Accepted(authentic, self.production and authentic.production, _SEAL)
 
     def _refusals(self, authentic: Authentic) -> Iterator[str]:
-        if authentic.evidence.report.attributes.debug:
+        if authentic.evidence.report.debug:
             yield "it is a debug enclave: its host reads its memory"
         yield from self._of_kind(authentic)
         yield from self._of_code(authentic)
@@ -108,10 +109,10 @@ class EnclavePolicy:
 
     def _of_code(self, authentic: Authentic) -> Iterator[str]:
         report, signer = authentic.evidence.report, self.signer
-        if report.mr_enclave in self.measurements:
+        if report.measurement in self.measurements:
             return
-        if signer is None:
-            yield f"measurement {report.mr_enclave.hex()} is not among the accepted ones"
+        if signer is None or not isinstance(report, EnclaveReport):
+            yield f"measurement {report.measurement.hex()} is not among the accepted ones"
         elif (report.mr_signer, report.isv_prod_id) != (signer.mr_signer, signer.isv_prod_id):
             yield (
                 f"measurement {report.mr_enclave.hex()}, of signer {report.mr_signer.hex()} and "

@@ -19,6 +19,7 @@ from dcap_qvl import QuoteCollateralV3, QuotePolicy, QuoteVerifier
 
 from moiety.enclave.binding import Binding
 from moiety.enclave.evidence import Evidence
+from moiety.enclave.quote import EnclaveReport
 from moiety.errors import AttestationFailed, ConfigError, InternalError
 from moiety.wire.certificates import UNREADABLE
 
@@ -164,7 +165,10 @@ def _advice(evidence: Evidence) -> str:
 
 def _check_same_reading(evidence: Evidence, claims: dict[str, Any]) -> None:
     """What was verified is what was parsed: two parsers of one quote must not differ."""
-    report, theirs = evidence.report, claims["report"]["SgxEnclave"]
+    report = evidence.report
+    if not isinstance(report, EnclaveReport):
+        raise AttestationFailed("evidence is of a virtual machine (TDX), not of an SGX enclave")
+    theirs = claims["report"]["SgxEnclave"]
     mine = {
         "mr_enclave": report.mr_enclave.hex(),
         "mr_signer": report.mr_signer.hex(),
