@@ -75,7 +75,7 @@ def check_labels(y: Codes, rows: int) -> None:
     Raises:
         DataError: they are not.
     """
-    if y.shape != (rows,) or not np.isin(y, (0, 1)).all():
+    if y.shape != (rows,) or ((y != 0) & (y != 1)).any():
         raise DataError(f"labels are not {rows} values 0 or 1")
     if not 0 < int(y.sum()) < rows:
         raise DataError(

@@ -41,6 +41,8 @@ def _release(party: Party, job: Job) -> Iterator[str]:
     ]
     if job.helped:
         lists.append(("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"))
+    if job.model.training == "enclave":
+        lists.append(("leakage", job.leakage, rules.enclave.leakage, "enclave.leakage"))
     for what, value, allowed, key in lists:
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
