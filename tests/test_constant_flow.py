@@ -21,7 +21,10 @@ from party_kit import columns, other_job
 
 COUNTS = (9, 4, 30)
 NAMES = ("a", "b", "c")
-FLOWING = (('kind = "scorecard"', 'kind = "trees"'), ('leakage = "fast"', 'leakage = "constant-flow"'))
+FLOWING = (
+    ('kind = "scorecard"', 'kind = "trees"'),
+    ('leakage = "fast"', 'leakage = "constant-flow"'),
+)
 
 
 def sample(rows=700, seed=1, counts=COUNTS):
@@ -91,7 +94,9 @@ def test_the_order_of_rows_does_not_matter():
 def test_a_forest_is_walked_as_padded_trees_are():
     table, y = sample()
     missing = ("a", "c")
-    forest = fit_constant_flow(by_name(table), by_name(COUNTS), y, Growth(8, 4, 0.3), missing=missing)
+    forest = fit_constant_flow(
+        by_name(table), by_name(COUNTS), y, Growth(8, 4, 0.3), missing=missing
+    )
     walked = PaddedTrees.logit(forest, by_name(table))
     assert np.array_equal(forest.logit(by_name(table)), walked) and np.ptp(walked) > 1
     assert forest.depth == 4 and np.abs(walked).max() <= forest.bound()
@@ -117,7 +122,10 @@ def test_it_ranks_as_lightgbm_does(trees):
     _, y, train, test = credit()
     codes, counts = binned(64)
     names = [str(at) for at in range(codes.shape[1])]
-    parts = [by_name(np.ascontiguousarray(codes[rows].T.astype(np.uint8)), names) for rows in (train, test)]
+    parts = [
+        by_name(np.ascontiguousarray(codes[rows].T.astype(np.uint8)), names)
+        for rows in (train, test)
+    ]
     y, bins = y.astype(np.uint8), by_name(counts, names)
     aucs = [
         auc(y[test], grow(parts[0], bins, y[train], Growth(trees)).logit(parts[1]))

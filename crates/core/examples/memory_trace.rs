@@ -1,5 +1,5 @@
 //! One kernel on bytes from standard input, for a recorder of memory accesses:
-//! `valgrind --tool=lackey --trace-mem=yes memory_trace grow < bytes`.
+//! `valgrind --tool=lackey --trace-mem=yes memory_trace grow [portable] < bytes`.
 //!
 //! `planted` and `branching` leak on purpose: a recorder that finds nothing there finds nothing.
 
@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kernel = std::env::args().nth(1).unwrap_or_default();
     let mut bytes = Vec::with_capacity(1 << 12);
     std::io::stdin().read_to_end(&mut bytes)?;
-    let features = Features::detect().with_threads(1);
+    let portable = std::env::args().nth(2).is_some();
+    let features = if portable { Features::PORTABLE } else { Features::detect() }.with_threads(1);
     match kernel.as_str() {
         "grow" => grown(&bytes, features)?,
         "score" => scored(&bytes, features)?,

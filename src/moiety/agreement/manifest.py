@@ -264,8 +264,7 @@ def _faults(job: Job) -> Iterator[tuple[bool, str]]:
         ),
         (job.leakage not in LEAKAGE, f"leakage = '{job.leakage}' is not {' or '.join(LEAKAGE)}"),
         (
-            job.leakage != "fast"
-            and (job.model.kind, job.model.training) != ("trees", "enclave"),
+            job.leakage != "fast" and (job.model.kind, job.model.training) != ("trees", "enclave"),
             f'leakage = "{job.leakage}" is for kind = "trees", trained by an enclave',
         ),
         ("enclave" in job.names, "'enclave' cannot be the name of a party"),

@@ -67,9 +67,7 @@ def credit(
             f"no way '{way}'", hint=f"one of {', '.join(WAYS)}; or moiety demo lending"
         )
     _check_leakage(leakage, model, way)
-    terms = credit_terms(
-        model, way, payco=cast[1].columns, epsilon=epsilon, leakage=leakage
-    )
+    terms = credit_terms(model, way, payco=cast[1].columns, epsilon=epsilon, leakage=leakage)
     _play(folder, story, cast, terms, oracle=oracle and way != "transform", as_json=json)
 
 

@@ -52,7 +52,7 @@ pub fn grow(
     same("labels", table.rows, labels.len())?;
     limited("depth", DEEPEST, growth.depth)?;
     limited("rows", u32::MAX as usize, table.rows)?;
-    let mut boosting = Boosting::new(*table, labels, growth, features.without_avx512());
+    let mut boosting = Boosting::new(table, labels, growth, features.without_avx512());
     let mut forest = Forest { nodes: Vec::new(), leaves: Vec::new() };
     for tree in 0..growth.trees {
         let (nodes, leaves) = boosting.tree();
@@ -65,7 +65,7 @@ pub fn grow(
 
 /// All rows, and what the trees so far say of them.
 struct Boosting<'a> {
-    table: Table<'a>,
+    table: &'a Table<'a>,
     labels: &'a [u8],
     growth: Growth,
     least: i64,
@@ -73,14 +73,14 @@ struct Boosting<'a> {
     base: i64,
     margins: Vec<i64>,
     slopes: Slopes,
-    /// The node of each row where there is but one.
+    /// The node of each place where there is but one. Places that pad have no slopes.
     root: Vec<u8>,
 }
 
 impl<'a> Boosting<'a> {
-    fn new(table: Table<'a>, labels: &'a [u8], growth: Growth, features: Features) -> Self {
-        let (rows, events) = (table.rows, labels.iter().map(|&label| i64::from(label)).sum());
-        let base = base(events, whole(rows));
+    fn new(table: &'a Table<'a>, labels: &'a [u8], growth: Growth, features: Features) -> Self {
+        let (places, events) = (table.places, labels.iter().map(|&label| i64::from(label)).sum());
+        let base = base(events, whole(table.rows));
         Self {
             table,
             labels,
@@ -88,9 +88,9 @@ impl<'a> Boosting<'a> {
             least: whole(growth.least.max(1)),
             features,
             base,
-            margins: vec![base; rows],
-            slopes: Slopes { gradient: vec![0; rows], hessian: vec![0; rows] },
-            root: vec![0; rows],
+            margins: vec![base; places],
+            slopes: Slopes { gradient: vec![0; places], hessian: vec![0; places] },
+            root: vec![0; places],
         }
     }
 
@@ -101,8 +101,8 @@ impl<'a> Boosting<'a> {
         let mut level = vec![self.histogram(&nodes, 0)];
         for depth in 1..=self.growth.depth {
             let splits: Vec<_> =
-                level.iter().map(|sums| best(sums, &self.table, self.least)).collect();
-            descend(&self.table, &mut nodes, &splits, self.features);
+                level.iter().map(|sums| best(sums, self.table, self.least)).collect();
+            descend(self.table, &mut nodes, &splits, self.features);
             tree.extend(splits.into_iter().map(Split::bytes));
             if depth < self.growth.depth {
                 level = self.children(&level, &nodes);

@@ -7,9 +7,9 @@ use super::split::Split;
 use super::table::Table;
 use crate::{Features, simd};
 
-/// Moves every row from its node to the child that its code belongs to.
+/// Moves every place from its node to the child that its code belongs to.
 pub(super) fn descend(table: &Table<'_>, nodes: &mut [u8], splits: &[Split], features: Features) {
-    let (mut codes, mut right) = (vec![0; table.rows], vec![0; table.rows]);
+    let (mut codes, mut right) = (vec![0; table.places], vec![0; table.places]);
     for (&split, node) in splits.iter().zip(0..) {
         let gap = tested(table, split, &mut codes, features);
         let test = Test { node, gap, split: split.bytes() };

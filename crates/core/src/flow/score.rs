@@ -25,7 +25,7 @@ pub fn score(
     same("leaves", trees * width, leaves.len())?;
     same("nodes", trees * (width - 1), nodes.len())?;
     let features = features.without_avx512();
-    let mut reached = vec![0; table.rows];
+    let mut reached = vec![0; table.places];
     out.fill(0.0);
     for tree in 0..trees {
         let nodes = &nodes[tree * (width - 1)..][..width - 1];
@@ -39,9 +39,9 @@ pub fn score(
     Ok(())
 }
 
-/// The leaf of each row in one tree, from left to right.
+/// The leaf of each place in one tree, from left to right.
 fn walk(table: &Table<'_>, nodes: &[[u8; 3]], features: Features) -> Vec<u8> {
-    let mut at = vec![0; table.rows];
+    let mut at = vec![0; table.places];
     let mut rest = nodes;
     while !rest.is_empty() {
         let (level, below) = rest.split_at(nodes.len() - rest.len() + 1);

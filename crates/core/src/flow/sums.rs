@@ -44,7 +44,7 @@ impl Sub for Sum {
     }
 }
 
-/// First and second derivatives of the loss, a number each for every row.
+/// First and second derivatives of the loss, a number each for every place.
 pub(super) struct Slopes {
     pub(super) gradient: Vec<i32>,
     pub(super) hessian: Vec<i32>,

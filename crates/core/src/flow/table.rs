@@ -8,13 +8,20 @@ const BINS: usize = 255;
 /// The most columns: a node names its column by a byte.
 const COLUMNS: usize = 256;
 
+/// Rows are padded to a multiple, which every vector loop divides: what a compiler makes of the
+/// rows that a vector leaves over, it may branch in.
+const LANES: usize = 256;
+/// A code that no row has.
+const NONE: u8 = u8::MAX;
+
 /// Bin codes of some columns of the same rows. All but the codes is public.
-#[derive(Clone, Copy)]
 pub struct Table<'a> {
-    codes: &'a [u8],
+    codes: Vec<u8>,
     pub(super) counts: &'a [usize],
     pub(super) missing: &'a [bool],
     pub(super) rows: usize,
+    /// The rows with those that pad, whose code is none.
+    pub(super) places: usize,
 }
 
 impl<'a> Table<'a> {
@@ -25,7 +32,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// [`Error::Length`] if a length does not fit, [`Error::Count`] for too many bins or columns.
     pub fn new(
-        codes: &'a [u8],
+        codes: &[u8],
         (counts, missing): (&'a [usize], &'a [bool]),
         rows: usize,
     ) -> Result<Self, Error> {
@@ -33,19 +40,23 @@ impl<'a> Table<'a> {
         same("missing", counts.len(), missing.len())?;
         limited("columns", COLUMNS, counts.len())?;
         counts.iter().try_for_each(|&count| limited("bins", BINS, count))?;
-        Ok(Self { codes, counts, missing, rows })
+        let places = rows.next_multiple_of(LANES);
+        let mut padded = vec![NONE; counts.len() * places];
+        for (place, column) in padded.chunks_mut(places.max(1)).zip(codes.chunks(rows.max(1))) {
+            place[..rows].copy_from_slice(column);
+        }
+        Ok(Self { codes: padded, counts, missing, rows, places })
     }
 
-    /// The codes of each column.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &'a [u8]> {
-        let (codes, rows) = (self.codes, self.rows);
-        (0..self.counts.len()).map(move |column| &codes[column * rows..][..rows])
+    /// The codes of each column, padded.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &[u8]> {
+        self.codes.chunks(self.places.max(1))
     }
 
     /// The code of each column that means a missing value; of a column without, one that none has.
     pub(super) fn gaps(&self) -> impl Iterator<Item = u8> {
         let facts = self.counts.iter().zip(self.missing);
-        facts.map(|(&count, &missing)| if missing { last(count) } else { u8::MAX })
+        facts.map(|(&count, &missing)| if missing { last(count) } else { NONE })
     }
 
     /// All bins of all columns.
