@@ -1,4 +1,4 @@
-"""What `fit_constant_flow` means, in plain NumPy: rows are looked up, and nodes hold lists of rows."""
+"""What `fit_constant_flow` means, in plain NumPy: rows are looked up, nodes hold lists of them."""
 
 import math
 

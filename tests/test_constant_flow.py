@@ -190,5 +190,5 @@ def test_trees_of_another_shape_are_not_walked():
     table, y = sample()
     forest = fit_constant_flow(by_name(table), by_name(COUNTS), y, Growth(2, 2))
     for part in ({"leaves": forest.leaves[:, :3].copy()}, {"leaves": forest.leaves[:1]}):
-        with pytest.raises(ValueError, match="leaves|nodes"):
+        with pytest.raises(ValueError, match=r"leaves|nodes"):
             replace(forest, **part).logit(by_name(table))

@@ -1,4 +1,4 @@
-"""The compiled kernels' memory accesses, as Valgrind records them: the same for all data of a shape.
+"""The compiled kernels' memory accesses, recorded by Valgrind: the same for all data of a shape.
 
 A trace is the address of every instruction, load and store of the process, from where the program
 begins (the loader before it reads random bytes) to its end; what was read from standard input

@@ -1,9 +1,9 @@
 //! Kernels whose memory addresses and branches depend on shapes alone.
 
+use moiety_core::flow::Table;
 use moiety_core::flow::grow::{Growth, grow};
 use moiety_core::flow::join::{Side, join};
 use moiety_core::flow::score::score;
-use moiety_core::flow::Table;
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyReadonlyArray3, PyUntypedArrayMethods,
@@ -67,16 +67,9 @@ pub(crate) fn join_rows<'py>(
     tables: Vec<(Codes<'py>, Codes<'py>)>,
 ) -> PyResult<(Bound<'py, PyArray2<u8>>, u64)> {
     let key = key.try_into().map_err(|_| PyValueError::new_err("key: expected 32 bytes"))?;
-    let side = |(ids, rows): &'_ (Codes<'py>, Codes<'py>)| {
-        let (id, width) = (ids.shape()[1], rows.shape()[1]);
-        if ids.shape()[0] != rows.shape()[0] {
-            return Err(PyValueError::new_err("a table has other ids than rows"));
-        }
-        Ok((id, width))
-    };
-    let sizes = tables.iter().map(side).collect::<PyResult<Vec<_>>>()?;
     let mut sides = Vec::new();
-    for ((ids, rows), (id, width)) in tables.iter().zip(sizes) {
+    for (ids, rows) in &tables {
+        let (id, width) = (ids.shape()[1], rows.shape()[1]);
         sides.push(Side { ids: plain(ids, "ids")?, id, rows: plain(rows, "rows")?, width });
     }
     let joined = py.detach(|| join(key, &sides)).map_err(refuse)?;

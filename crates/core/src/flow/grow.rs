@@ -1,6 +1,6 @@
 //! Boosted trees on bin codes, grown by level as complete trees of one shape.
 //!
-//! Source: Chen and Guestrin, "XGBoost: a scalable tree boosting system" (KDD 2016), §2 and 3.1,
+//! Source: Chen and Guestrin, "`XGBoost`: a scalable tree boosting system" (KDD 2016), §2 and 3.1,
 //! with sums in fixed point; by masks as in Ohrimenko et al., "Oblivious multi-party machine
 //! learning on trusted processors" (USENIX Security 2016), §3.
 

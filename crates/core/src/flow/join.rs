@@ -4,9 +4,9 @@
 
 use super::mask::mask;
 use super::network::{KEY, compact, sort};
+use crate::Error;
 use crate::products::same;
 use crate::simd::{bytes_of, bytes_of_mut};
-use crate::Error;
 
 /// One table: an id and some bytes for each row. Its sizes are public.
 #[derive(Clone, Copy)]

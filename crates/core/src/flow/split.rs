@@ -5,7 +5,7 @@ use super::mask::{choose, mask};
 use super::sums::Sum;
 use super::table::Table;
 
-/// Added to the second derivatives of a leaf, as LightGBM's `lambda_l2`.
+/// Added to the second derivatives of a leaf, as `LightGBM`'s `lambda_l2`.
 const PENALTY: i64 = ONE;
 
 /// A test of one column: rows whose code is at most the threshold go left.
