@@ -1,5 +1,7 @@
 """Trees in constant flow: equal to the plain algorithm, as good as LightGBM, and walked alike."""
 
+import gc
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 import constant_flow_reference as reference
 from learn_kit import binned, credit
 from moiety import _core
-from moiety.enclave.job import fit
+from moiety.enclave.job import fit, train
 from moiety.errors import DataError
 from moiety.learn.constant_flow import ConstantFlowTrees, fit_constant_flow
 from moiety.learn.metrics import auc
@@ -150,6 +152,41 @@ def test_a_job_in_constant_flow_trains_so():
     assert [type(model) for model in models] == [ConstantFlowTrees, PaddedTrees]
     again = fit(flowing, columns(300, flowing))
     assert np.array_equal(models[0].leaves, again.leaves)
+
+
+def path_of(job, seed):
+    """Every line of Python that training and scoring inside run, in order, for some data."""
+    rng, own, lines = np.random.default_rng(seed), columns(300, job), []
+    for one in own.values():
+        for name in one.codes:
+            one.codes[name] = rng.integers(0, 4, 300).astype(np.uint8)
+    own["lender"].label[:] = rng.integers(0, 2, 300)
+
+    def note(frame, event, _):
+        lines.append((frame.f_code.co_filename, frame.f_lineno, event))
+        return note
+
+    before = sys.gettrace()
+    gc.disable()
+    sys.settrace(note)
+    try:
+        trained = train(job, own)
+        fit(job, own).logit(
+            {f"{p}.{n}": codes for p, one in own.items() for n, codes in one.codes.items()}
+        )
+    finally:
+        sys.settrace(before)
+        gc.enable()
+    assert trained.rows == 300
+    return lines
+
+
+def test_the_python_around_the_kernels_takes_one_path_whatever_the_rows_are():
+    flowing, fast = other_job(*FLOWING), other_job(FLOWING[0])
+    path_of(flowing, 0)
+    first, second = path_of(flowing, 1), path_of(flowing, 2)
+    assert first == second and len(first) > 300
+    assert path_of(fast, 1) != path_of(fast, 2)
 
 
 HOSTILE = {

@@ -81,10 +81,12 @@ def _of_inside(facts: Facts) -> Iterator[Learned]:
 
 def _of_host(job: Job, clients: int) -> Learned:
     """What the enclave's host may learn by watching it train, by the job's leakage profile."""
-    what, why = "which memory training reads", f"leakage = {job.leakage}"
+    why = f"leakage = {job.leakage}"
     if job.leakage == "fast":
-        return Learned(job.enclave_host, f"{what}: depends on rows and labels", clients, why)
-    return Learned(job.enclave_host, f"{what}: its kernels' depends on sizes alone", 0, why)
+        what = "where training reads memory: depends on rows and labels"
+        return Learned(job.enclave_host, what, clients, why)
+    what = "where training reads memory: its kernels, as sizes alone decide"
+    return Learned(job.enclave_host, what, 0, why)
 
 
 def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:
