@@ -4,6 +4,9 @@ A trace is the address of every instruction, load and store of the process, from
 begins (the loader before it reads random bytes) to its end; what was read from standard input
 differs, and nothing else. Valgrind gives a process the same addresses each time. What leaks on
 purpose must be found out.
+
+Of the library itself, on this processor and by what its kernels choose for it, only the addresses
+of instructions are recorded, step by step: its branches, not its loads and stores.
 """
 
 import hashlib
@@ -13,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from step_kit import check_machine, steps
 
 pytestmark = pytest.mark.jobs
 ROOT = Path(__file__).parents[1]
@@ -91,3 +96,15 @@ def test_a_planted_leak_is_found(program, kernel):
 def test_the_program_refuses_what_it_does_not_know(program):
     done = subprocess.run([program, "other"], input=b"", capture_output=True, check=False)
     assert done.returncode == 1 and b"one of grow" in done.stderr
+
+
+@pytest.mark.parametrize("kernel", ["grow", "score", "join"])
+def test_the_library_itself_takes_the_same_instructions_for_other_data(kernel):
+    check_machine()
+    first, second = steps(kernel, 1), steps(kernel, 2)
+    assert first == second and first[0] > 10_000
+
+
+def test_a_choice_by_code_is_found_in_the_same_way():
+    check_machine()
+    assert steps("planted", 1) == steps("planted", 1) != steps("planted", 2)
