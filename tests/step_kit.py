@@ -28,15 +28,15 @@ def drawn(seed):
     draw = np.random.default_rng(seed)
     codes = np.stack([draw.integers(0, count, 75).astype(np.uint8) for count in SIZES[0]])
     nodes = np.stack([draw.integers(0, most, (1, 3)) for most in (3, 8, 2)], -1).astype(np.uint8)
-    ids = draw.permutation(2**20)[:125].astype("<u8").view(np.uint8).reshape(-1, 8)
-    ids[75:90] = ids[:15]
+    ids = draw.permutation(2**20)[:50].astype("<u8").view(np.uint8).reshape(-1, 8)
+    ids[30:40] = ids[:10]
     return codes, draw.integers(0, 2, 75).astype(np.uint8), nodes, draw.normal(size=(1, 4)), ids
 
 KERNELS = {
     "grow": lambda codes, y, *_: _core.grow_trees(codes, y, SIZES, (1, 2, 0.3, 5)),
     "score": lambda codes, y, nodes, leaves, _: _core.score_trees(codes, SIZES, nodes, leaves),
     "join": lambda *all: _core.join_rows(
-        bytes(32), [(all[4][:75], all[4][:75]), (all[4][75:], all[4][75:])]
+        bytes(32), [(all[4][:30], all[4][:30]), (all[4][30:], all[4][30:])]
     ),
     "planted": lambda codes, *_: [code for code in codes.tobytes() if code > 3],
 }

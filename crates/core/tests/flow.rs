@@ -27,7 +27,7 @@ fn labels(codes: &[u8], rows: usize) -> Vec<u8> {
 
 #[test]
 fn every_path_grows_and_walks_the_same_trees() {
-    let rows = 3001;
+    let rows = 30_001;
     let codes = codes(rows);
     let table = Table::new(&codes, (&COUNTS, &MISSING), rows).expect("a table");
     agree(|features| {
