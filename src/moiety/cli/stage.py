@@ -38,6 +38,7 @@ max_predictions = {predictions}
 _ENCLAVE = """\
 [enclave]
 hosts = ["operator"]
+leakage = ["{leakage}"]
 measurements = ["{measurement}"]
 tcb_statuses = ["UpToDate"]
 accepted_advisories = []
@@ -118,6 +119,8 @@ class Terms:
     """Whether a dealer that is no enclave deals."""
     scores_to: str = "lender"
     scored_by: str = "mpc"
+    leakage: str = "fast"
+    """The profile of the enclave that trains."""
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Of a horizontal model: the agreed bins."""
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -223,8 +226,8 @@ def _helper(stage: Stage) -> tuple[str, str]:
     platform = SimulationPlatform.create(stage.folder / "enclave" / "platform")
     for home in stage.homes.values():
         (home / "simulation-root.der").write_bytes(platform.root_der)
-    admitted = _ENCLAVE.format(measurement=measurement().hex())
-    return admitted, '[enclave]\nhost = "operator"\n'
+    admitted = _ENCLAVE.format(measurement=measurement().hex(), leakage=terms.leakage)
+    return admitted, f'[enclave]\nhost = "operator"\nleakage = "{terms.leakage}"\n'
 
 
 def _write_tables(home: Path, actor: Actor) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, read_file, read_toml
-from moiety.agreement.manifest import Job
+from moiety.agreement.manifest import LEAKAGE, Job
 from moiety.agreement.signing import SigningKey
 from moiety.enclave.policy import EnclavePolicy
 from moiety.enclave.verify import IntelVerifier, SimulationVerifier, Verifier
@@ -49,6 +49,8 @@ class EnclaveRules:
     """Certificates of dealers that are no enclaves."""
     verifier: Verifier
     policy: EnclavePolicy
+    leakage: tuple[str, ...]
+    """Admitted leakage profiles; unset, any: the weakest is one that a party must rule out."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +228,13 @@ def _enclave(home: Path, fields: Fields) -> EnclaveRules:
             allow_simulation=fields.flag("allow_simulation", False),
             simulation_root_sha256=hashlib.sha256(root_der).digest() if root_der else None,
         ),
+        leakage=fields.names("leakage", list(LEAKAGE)),
     )
     fields.done()
+    unknown = [name for name in rules.leakage if name not in LEAKAGE]
+    if unknown:
+        known = ", ".join(LEAKAGE)
+        raise ConfigError(f"{fields.where}: leakage has {', '.join(unknown)}; known: {known}")
     return rules
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from moiety.agreement.manifest import Job, Member, pin
 from moiety.errors import PolicyRefused
-from moiety.party.config import Party
+from moiety.party.config import Party, Rules
 from moiety.wire.certificates import fingerprint
 
 
@@ -33,16 +33,7 @@ def _refusals(party: Party, job: Job) -> Iterator[str]:
 
 def _release(party: Party, job: Job) -> Iterator[str]:
     rules = party.rules
-    lists = [
-        ("purpose", job.purpose, rules.purposes, "purposes"),
-        ("model", job.model.kind, rules.models, "models"),
-        ("training", job.model.training, rules.training, "training"),
-        ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
-        ("scored_by", job.scored_by, rules.scored_by, "scored_by"),
-    ]
-    if job.helped:
-        lists.append(("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"))
-    for what, value, allowed, key in lists:
+    for what, value, allowed, key in _listed(job, rules):
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
     dealer = job.dealer_certificate
@@ -60,6 +51,19 @@ def _release(party: Party, job: Job) -> Iterator[str]:
     if job.min_common < rules.min_common:
         least = rules.min_common
         yield f"min_common = {job.min_common} is below policy.toml's min_common = {least}"
+
+
+def _listed(job: Job, rules: Rules) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """What the job says, and the list of the policy that is to have it."""
+    yield "purpose", job.purpose, rules.purposes, "purposes"
+    yield "model", job.model.kind, rules.models, "models"
+    yield "training", job.model.training, rules.training, "training"
+    yield "scores_to", job.scores_to, rules.scores_to, "scores_to"
+    yield "scored_by", job.scored_by, rules.scored_by, "scored_by"
+    if job.helped:
+        yield "enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"
+    if job.model.training == "enclave":
+        yield "leakage", job.leakage, rules.enclave.leakage, "enclave.leakage"
 
 
 def _charged(party: Party, job: Job) -> Iterator[str]:
