@@ -57,7 +57,22 @@ def split(message: bytes) -> tuple[bytes, bytes]:
 
 
 def recorded() -> bytes:
-    """Evidence with a quote of real hardware, or a skip that says what is missing."""
+    """Evidence with a quote of real SGX hardware, or a skip that says what is missing."""
+    return recorded_quote("sgx")
+
+
+def recorded_quote(kind: str) -> bytes:
+    """Evidence with a quote of real hardware, `sgx` or `tdx`."""
+    return pack(vector(f"{kind}_quote"), vector(f"{kind}_quote_collateral.json"))
+
+
+def vector(name: str) -> bytes:
+    """A file of recorded evidence, or a skip that says what is missing."""
+    return vector_path(name).read_bytes()
+
+
+def vector_path(name: str) -> Path:
+    """Where a file of recorded evidence is, or a skip that says what is missing."""
     beside = Path(__file__).parents[2] / "shared" / "vectors"
     folder = Path(os.environ.get("MOIETY_VECTORS", beside)) / "attestation"
     if not folder.is_dir():
@@ -65,5 +80,4 @@ def recorded() -> bytes:
         (pytest.fail if required else pytest.skip)(
             f"no recorded quotes in {folder}: set MOIETY_VECTORS"
         )
-    quote, collateral = folder / "sgx_quote", folder / "sgx_quote_collateral.json"
-    return pack(quote.read_bytes(), collateral.read_bytes())
+    return folder / name

@@ -196,7 +196,7 @@ class Node(ABC):
             enclave = meet_enclave(self.party, self.job, self.signatures, self.options)
             self.helper = enclave.channel
             authentic = enclave.accepted.authentic
-            measured = authentic.evidence.report.mr_enclave.hex()
+            measured = authentic.evidence.report.measurement.hex()
             step.result = f"accepted the enclave {measured[:16]}, {authentic.tcb_status}"
         self.note(
             "evidence",

@@ -189,7 +189,7 @@ def _trust(facts: Facts) -> Trust:
         check = Check("dealer's certificate", "one that the policy lists", pinned[:23], True)
         return Trust(facts.job.enclave_host, None, (check,), weights)
     authentic = accepted.authentic
-    measured = authentic.evidence.report.mr_enclave.hex()
+    measured = authentic.evidence.report.measurement.hex()
     evidence = Evidence(
         tee=authentic.tee,
         measurement=measured,
