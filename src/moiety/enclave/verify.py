@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from dcap_qvl import QuoteCollateralV3, QuotePolicy, QuoteVerifier
 
 from moiety.enclave.binding import Binding
@@ -166,14 +167,22 @@ def _claims(engine: QuoteVerifier, evidence: Evidence, now: int) -> dict[str, An
     return claims
 
 
+def simulated_root(evidence: Evidence) -> bytes | None:
+    """The root (DER) that evidence of a simulation names; None for what does not call itself one.
+
+    Whoever verifies under it has shown nothing until it is compared with a pinned root.
+    """
+    try:
+        root = x509.load_pem_x509_certificates(evidence.pck_chain)[-1]
+        simulated = SIMULATION_NAME in root.subject.rfc4514_string()
+    except UNREADABLE:
+        return None
+    return root.public_bytes(Encoding.DER) if simulated else None
+
+
 def _advice(evidence: Evidence) -> str:
     """What to do about evidence that is not authentic, judged by what it calls itself."""
-    try:
-        chain = x509.load_pem_x509_certificates(evidence.pck_chain)
-        simulated = any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain)
-    except UNREADABLE:
-        simulated = False
-    if simulated:
+    if simulated_root(evidence) is not None:
         return "it is a SIMULATION's evidence; the policy admits none, or one under another root"
     return "get new collateral if a part expired; otherwise do not trust this platform"
 
