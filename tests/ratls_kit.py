@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from enclave_kit import MEASURED, NOW, PLATFORM, split
-from moiety.enclave.ratls import EVIDENCE_TAG, GRAMINE, TAGGED
+from moiety.enclave.ratls import EVIDENCE_TAG, TAGGED
 
 KEY = ec.generate_private_key(ec.SECP256R1())
+COLLATERAL = split(PLATFORM.evidence(bytes(64), MEASURED, NOW))[1]
 
 
 def spki(key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
@@ -61,14 +62,6 @@ def interoperable() -> bytes:
     return certificate({TAGGED: tagged(claims_for(nonce=b"n" * 16, key_0="more"))})
 
 
-GRAMINE_OID_DER = bytes.fromhex("06092a864886f84d8a3906")
-_STAND_IN = "1.2.840.113741.1337.99"
-"""cryptography writes no arc 0.6.9; so an identifier of the same length is written, and replaced."""
-
-
 def gramine(quote: bytes | None = None) -> bytes:
     """The value of Gramine's extension: a bare quote over the hash of KEY."""
     return quoted_data(hashlib.sha256(spki()).digest()) if quote is None else quote
-
-
-assert GRAMINE.startswith("0.6.9")

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enclave_kit import MEASURED, NOW, PLATFORM, VERIFIER, recorded_quote, split, vector
+from enclave_kit import NOW, VERIFIER, recorded_quote, split, vector
 from moiety.enclave.certificate import Certificate, read_certificates
 from moiety.enclave.evidence import pack
 from moiety.enclave.quote import Quote
@@ -16,6 +16,7 @@ from moiety.enclave.ratls import GRAMINE, TAGGED, RaTls, RelayProne, examine_rat
 from moiety.enclave.verify import Authentic, IntelVerifier
 from moiety.errors import AttestationFailed
 from ratls_kit import (
+    COLLATERAL,
     KEY,
     certificate,
     claims_for,
@@ -26,7 +27,6 @@ from ratls_kit import (
     tagged,
 )
 
-COLLATERAL = split(PLATFORM.evidence(bytes(64), MEASURED, NOW))[1]
 OTHER = ec.generate_private_key(ec.SECP256R1())
 
 

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from moiety.enclave.certificate import Certificate, read_certificates
+from moiety.enclave.certificate import DER, Certificate, read_certificates
 from moiety.enclave.collateral import Kept, choose
 from moiety.enclave.evidence import Evidence, pack, unpack
 from moiety.enclave.policy_file import TeePolicy
@@ -77,7 +77,7 @@ def recognise(data: bytes) -> Read:
     """
     if len(data) > EVIDENCE_LIMIT:
         raise AttestationFailed(f"evidence of {len(data)} bytes, above {EVIDENCE_LIMIT}")
-    if data.startswith((b"-----BEGIN", b"\x30\x82")):
+    if data.startswith((b"-----BEGIN", DER)):
         return Read(read_ratls(read_certificates(data)[0]), b"")
     quote, beside = _parted(data)
     return Read(SnpReport.parse(quote) if len(quote) == SIZE else Quote.parse(quote), beside)

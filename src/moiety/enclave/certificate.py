@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moiety.errors import AttestationFailed
 
 CERTIFICATE_LIMIT = 64 << 10
+DER = b"\x30\x82"
+"""How every certificate begins in DER. What it holds may well be PEM."""
 CHAIN_LIMIT = 8
 """Certificates in one file."""
 
@@ -81,7 +83,7 @@ class Certificate:
 
 def read_certificates(data: bytes) -> tuple[Certificate, ...]:
     """All certificates of a PEM file, or the one of DER; AttestationFailed on other bytes."""
-    if b"-----BEGIN" not in data:
+    if data.startswith(DER) or b"-----BEGIN" not in data:
         return (Certificate.parse(data),)
     if len(data) > CHAIN_LIMIT * CERTIFICATE_LIMIT:
         raise _malformed(f"{len(data)} bytes of certificates")

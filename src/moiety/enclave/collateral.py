@@ -156,12 +156,16 @@ def fetch(pccs: str, quote: Quote) -> Kept:
             f"'{pccs}' is not the address of a PCCS", hint="for instance https://pccs.example.org"
         )
     try:
-        answer = asyncio.run(dcap_qvl.get_collateral(pccs, quote.raw))
+        answer = asyncio.run(_ask(pccs, quote.raw))
     except (ValueError, RuntimeError, OSError) as error:
         raise AttestationFailed(
             f"{parts.hostname} gave no collateral: {error}", hint="is the PCCS up, and reachable?"
         ) from error
     return _keep(1, json.loads(answer.to_json()))
+
+
+async def _ask(pccs: str, raw: bytes) -> dcap_qvl.QuoteCollateralV3:
+    return await dcap_qvl.get_collateral(pccs, raw)
 
 
 def _keep(number: int, entry: Any) -> Kept:

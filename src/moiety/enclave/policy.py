@@ -78,7 +78,7 @@ class EnclavePolicy:
     tcb_statuses: frozenset[str] = frozenset()
     accepted_advisories: frozenset[str] = frozenset()
     accepted_platform: frozenset[str] = frozenset()
-    min_tcb_evaluation: int = 0
+    min_tcb_evaluation: int | None = 0
     ppids: frozenset[bytes] | None = None
     max_age: int | None = None
     allow_simulation: bool = False
@@ -184,7 +184,9 @@ class EnclavePolicy:
             yield "no greatest age of its collateral is set"
         elif age > self.max_age:
             yield f"its collateral is {age} s old, above {self.max_age} s"
-        if found.tcb_evaluation < self.min_tcb_evaluation:
+        if self.min_tcb_evaluation is None:
+            yield "no least TCB evaluation is set"
+        elif found.tcb_evaluation < self.min_tcb_evaluation:
             yield (
                 f"the vendor's TCB evaluation {found.tcb_evaluation} is older than "
                 f"{self.min_tcb_evaluation}, the least that is accepted"

@@ -23,9 +23,6 @@ TEES = ("sgx", "tdx", "snp")
 ANY = ("any",)
 DAY = 86_400
 
-_NEVER = 2**31
-"""The least TCB evaluation where none is set: no platform has it."""
-
 
 @dataclass(frozen=True)
 class TeePolicy:
@@ -106,7 +103,7 @@ def _dcap(fields: Fields, tees: frozenset[str]) -> EnclavePolicy:
     """The sections [dcap], [sgx], [tdx] and [simulation] as one policy for Intel's quotes."""
     platform, sgx = fields.table("dcap", {}), fields.table("sgx", {})
     tdx, simulation = fields.table("tdx", {}), fields.table("simulation", {})
-    days = platform.whole("max_collateral_days", 0, low=1, high=366)
+    days = _set(platform, "max_collateral_days", low=1, high=366)
     root = _simulated(simulation)
     policy = EnclavePolicy(
         tees=tees - {"snp"},
@@ -116,15 +113,20 @@ def _dcap(fields: Fields, tees: frozenset[str]) -> EnclavePolicy:
         tcb_statuses=frozenset(platform.names("tcb_statuses", [])),
         accepted_advisories=frozenset(platform.names("accepted_advisories", [])),
         accepted_platform=frozenset(platform.names("accepted_platform", [])),
-        min_tcb_evaluation=platform.whole("min_tcb_evaluation", _NEVER),
+        min_tcb_evaluation=_set(platform, "min_tcb_evaluation"),
         ppids=_platforms(platform, "ppids"),
-        max_age=days * DAY or None,
+        max_age=days and days * DAY,
         allow_simulation=root is not None,
         simulation_root_sha256=root,
     )
     for section in (platform, sgx, tdx, simulation):
         section.done()
     return policy
+
+
+def _set(fields: Fields, key: str, *, low: int = 0, high: int = 2**31) -> int | None:
+    """The integer at `key`, None where it is unset."""
+    return fields.whole(key, low=low, high=high) if key in fields.unread() else None
 
 
 def _simulated(fields: Fields) -> bytes | None:

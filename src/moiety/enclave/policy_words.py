@@ -62,13 +62,15 @@ def _snp_machines(policy: TeePolicy) -> str:
 
 def _platforms(policy: EnclavePolicy) -> str:
     """Empty where some demand is unset, so that no platform can be admitted."""
-    if not policy.tcb_statuses or policy.max_age is None or policy.ppids == frozenset():
+    if not policy.tcb_statuses or None in (policy.max_age, policy.min_tcb_evaluation):
+        return ""
+    if policy.ppids == frozenset():
         return ""
     which = "any processor" if policy.ppids is None else f"{len(policy.ppids)} named processors"
     parts = [
         f"on {which} of status {', '.join(sorted(policy.tcb_statuses))}",
         f"judged by TCB evaluation {policy.min_tcb_evaluation} or later",
-        f"with collateral of at most {policy.max_age // DAY} days",
+        f"with collateral of at most {(policy.max_age or 0) // DAY} days",
     ]
     if policy.accepted_advisories:
         parts.append(f"even with {', '.join(sorted(policy.accepted_advisories))}")

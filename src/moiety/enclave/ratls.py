@@ -12,6 +12,7 @@ key to. Moiety's own channels bind evidence to the TLS session instead (`binding
 
 import hashlib
 import hmac
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -141,12 +142,17 @@ def _check_claims(claims: bytes, key: bytes) -> bytes | None:
 
 
 def _decode(data: bytes) -> Any:
+    """The one item in `data`, to its end."""
+    reader = io.BytesIO(data)
     try:
-        return cbor2.loads(
-            data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False
+        item = cbor2.load(
+            reader, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False
         )
     except _UNREADABLE as error:
         raise _malformed(f"its CBOR, {type(error).__name__}") from error
+    if reader.tell() != len(data):
+        raise _malformed("its CBOR does not end where it should")
+    return item
 
 
 def _malformed(what: str) -> AttestationFailed:
