@@ -39,8 +39,8 @@ as lender moiety data add "$lender/applicants.parquet" --name applicants --id id
 as payco  moiety data add "$payco/clients.parquet" --name clients --id id --home "$payco"
 
 # 3. The operator starts the enclave. It is a SIMULATION: parties pin the root that it made.
-printf 'enclave$ moiety enclave serve --home %s --listen %s --once &\n' "$folder/enclave" "$enclave_at"
-"$python" -m moiety enclave serve --home "$folder/enclave" --listen "$enclave_at" --once &
+printf 'enclave$ moiety enclave serve --simulate --home %s --listen %s --once &\n' "$folder/enclave" "$enclave_at"
+"$python" -m moiety enclave serve --simulate --home "$folder/enclave" --listen "$enclave_at" --once &
 enclave=$!
 trap 'kill "$enclave" 2>/dev/null || true' EXIT
 until [ -e "$folder/enclave/platform/root.der" ]; do sleep 0.1; done

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from moiety.enclave.attester.simulation import Scenario, SimulationPlatform
+from moiety.enclave.attester.scenario import Scenario
+from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.binding import Binding, Claim
 from moiety.enclave.evidence import Evidence, pack
 from moiety.enclave.verify import Authentic, SimulationVerifier

@@ -266,7 +266,7 @@ def test_the_measurement_is_printed(moiety):
 
 
 def test_an_address_that_cannot_be_served_on(fails, tmp_path):
-    serve = ["enclave", "serve", "--home", tmp_path / "enclave", "--listen"]
+    serve = ["enclave", "serve", "--simulate", "--home", tmp_path / "enclave", "--listen"]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         sentence = fails(2, *serve, f"127.0.0.1:{port}")

@@ -18,8 +18,8 @@ from enclave_kit import (
     authentic,
     recorded,
 )
-from moiety.enclave.attester.documents import MR_SIGNER
-from moiety.enclave.attester.simulation import Scenario, SimulationPlatform
+from moiety.enclave.attester.scenario import MR_SIGNER, Scenario
+from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.evidence import Evidence
 from moiety.enclave.policy import TCB_STATUSES, Accepted, EnclavePolicy, Signer
 from moiety.enclave.quote import Attributes

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handshake_kit import LIMIT, evidence, hello, received
 from moiety.agreement.signing import SigningKey
-from moiety.enclave.attester.documents import Scenario
+from moiety.enclave.attester.scenario import Scenario
 from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
 from moiety.enclave.handshake import (
     attest,

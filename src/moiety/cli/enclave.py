@@ -6,7 +6,7 @@ import typer
 
 from moiety.agreement.manifest import load_job
 from moiety.cli import console
-from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
+from moiety.cli.attest import CollateralFile, Home, Simulate, find_attester
 from moiety.enclave.measure import measurement
 from moiety.enclave.serve import serve as serve_jobs
 from moiety.wire.certificates import make_credentials
@@ -23,24 +23,25 @@ def measure(json: bool = typer.Option(False, "--json", help="Print JSON for mach
 
 @enclave.command("serve")
 def serve(
-    home: Path = typer.Option(Path("enclave"), "--home", help="The operator's folder."),
+    home: Path = Home,
     listen: str = typer.Option("127.0.0.1:7445", help="Where parties reach the enclave."),
+    simulate: bool = Simulate,
+    collateral: Path | None = CollateralFile,
     once: bool = typer.Option(False, "--once", help="Serve one job, then end."),
     job: list[Path] = typer.Option([], "--job", help="Serve this job only; may be repeated."),
     json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
 ) -> None:
-    """Serve jobs as a SIMULATED enclave, until interrupted.
+    """Serve jobs as the enclave of the hardware that is here, until interrupted.
 
-    Its key pair and certificate live in memory. The simulated platform is made in HOME/platform at
-    the first start; parties pin HOME/platform/root.der.
+    Its key pair and certificate live in memory. Without hardware that attests it does not start,
+    unless told to --simulate: then a platform is made in HOME/platform at the first start, and
+    parties pin HOME/platform/root.der.
     """
-    folder = home / "platform"
-    made = (folder / "root.der").exists()
-    platform = SimulationPlatform.load(folder) if made else SimulationPlatform.create(folder)
+    attester = find_attester(simulate=simulate, home=home, collateral=collateral)
     serve_jobs(
         listen,
         credentials=make_credentials("enclave", 30),
-        attester=SimulationAttester(platform),
+        attester=attester,
         listener=console.listener("enclave", as_json=json),
         once=once,
         admitted=frozenset(load_job(path).hash for path in job),

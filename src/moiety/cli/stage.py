@@ -168,8 +168,10 @@ class Stage:
         helper = self.terms.helper
         if not helper:
             return parties
-        home = ["--home", str(self.folder / helper)]
-        serve = [helper, "serve", *home, "--job", str(self.job), "--once", "--listen", self.address]
+        told = ["--job", str(self.job), "--once", "--listen", self.address]
+        if helper == "enclave":
+            told.append("--simulate")
+        serve = [helper, "serve", "--home", str(self.folder / helper), *told]
         return {helper: serve, **parties}
 
     def sign(self) -> None:

@@ -9,14 +9,8 @@ import struct
 from dataclasses import InitVar, dataclass, field
 from typing import Self
 
-from moiety.enclave.quote import (
-    QUOTE_LIMIT,
-    EnclaveReport,
-    Quote,
-    QuoteHeader,
-    Report,
-    malformed,
-)
+from moiety.enclave.quote import QUOTE_LIMIT, EnclaveReport, Quote, QuoteHeader, Report
+from moiety.enclave.reader import malformed
 from moiety.errors import InternalError
 
 COLLATERAL_LIMIT = 256 << 10

@@ -8,7 +8,7 @@ quotes of versions 4 and 5 (Intel TDX DCAP Quoting Library API, appendix A), ove
 import struct
 from dataclasses import dataclass, field
 
-from moiety.errors import AttestationFailed
+from moiety.enclave.reader import Reader, malformed
 
 SGX_TEE_TYPE = 0
 TDX_TEE_TYPE = 0x81
@@ -23,6 +23,18 @@ _HEADER = struct.Struct("<HHIHH16s20s")
 _ENCLAVE_REPORT = struct.Struct("<16sI28s16s32s32s32s96sHH60s64s")
 _TD_REPORT = struct.Struct("<16s48s48s8s8s8s48s48s48s48s48s48s48s48s64s")
 _TD_REPORT_15 = struct.Struct("<16s48s")
+_TD_REPORT_FIELDS = (
+    "tee_tcb_svn",
+    "mr_seam",
+    "mr_signer_seam",
+    "seam_attributes",
+    "td_attributes",
+    "xfam",
+    "mr_td",
+    "mr_config_id",
+    "mr_owner",
+    "mr_owner_config",
+)
 _BODY = struct.Struct("<HI")
 
 
@@ -95,8 +107,8 @@ class TdReport:
     mr_owner_config: bytes
     rtmrs: tuple[bytes, bytes, bytes, bytes]
     report_data: bytes
-    tee_tcb_svn2: bytes = bytes(16)
-    mr_service_td: bytes = bytes(48)
+    tee_tcb_svn2: bytes
+    mr_service_td: bytes
 
     @property
     def measurement(self) -> bytes:
@@ -130,10 +142,10 @@ class Quote:
         """
         if len(raw) > QUOTE_LIMIT:
             raise malformed(f"a quote of {len(raw)} bytes, above {QUOTE_LIMIT}")
-        reader = _Reader(raw)
+        reader = Reader(raw)
         header = QuoteHeader(*_HEADER.unpack(reader.take(_HEADER.size)))
         report = _parse_body(reader, header)
-        signature = _Reader(reader.take(reader.number("<I")), reader.at)
+        signature = Reader(reader.take(reader.number("<I")), reader.at)
         end = reader.at
         padding = reader.take(reader.left)
         if padding.strip(b"\0") or (padding and header.tee_type != TDX_TEE_TYPE):
@@ -144,7 +156,7 @@ class Quote:
         return cls(raw[:end], header, report, *_parse_certified(signature))
 
 
-def _parse_body(reader: "_Reader", header: QuoteHeader) -> Report:
+def _parse_body(reader: Reader, header: QuoteHeader) -> Report:
     kind = header.version, header.tee_type
     if kind == (SGX_QUOTE_VERSION, SGX_TEE_TYPE):
         return _parse_enclave_report(reader)
@@ -152,14 +164,14 @@ def _parse_body(reader: "_Reader", header: QuoteHeader) -> Report:
         return _parse_td_report(reader, TD_REPORT_10)
     if kind == (5, TDX_TEE_TYPE):
         body, size = _BODY.unpack(reader.take(_BODY.size))
-        inner = _Reader(reader.take(size), reader.at)
+        inner = Reader(reader.take(size), reader.at)
         report = _parse_td_report(inner, body)
         inner.end()
         return report
     raise malformed(f"quote version {header.version}, TEE type {header.tee_type:#x}")
 
 
-def _parse_enclave_report(reader: "_Reader") -> EnclaveReport:
+def _parse_enclave_report(reader: Reader) -> EnclaveReport:
     cpu_svn, misc_select, _, attributes, mr_enclave, _, mr_signer, _, *rest = (
         _ENCLAVE_REPORT.unpack(reader.take(_ENCLAVE_REPORT.size))
     )
@@ -176,17 +188,24 @@ def _parse_enclave_report(reader: "_Reader") -> EnclaveReport:
     )
 
 
-def _parse_td_report(reader: "_Reader", body: int) -> TdReport:
+def _parse_td_report(reader: Reader, body: int) -> TdReport:
     if body not in (TD_REPORT_10, TD_REPORT_15):
         raise malformed(f"a body of type {body}")
     *first, rtmr0, rtmr1, rtmr2, rtmr3, report_data = _TD_REPORT.unpack(
         reader.take(_TD_REPORT.size)
     )
-    later = _TD_REPORT_15.unpack(reader.take(_TD_REPORT_15.size)) if body == TD_REPORT_15 else ()
-    return TdReport(*first, (rtmr0, rtmr1, rtmr2, rtmr3), report_data, *later)
+    later = reader.take(_TD_REPORT_15.size if body == TD_REPORT_15 else 0)
+    tee_tcb_svn2, mr_service_td = _TD_REPORT_15.unpack(later.ljust(_TD_REPORT_15.size, b"\0"))
+    return TdReport(
+        **dict(zip(_TD_REPORT_FIELDS, first, strict=True)),
+        rtmrs=(rtmr0, rtmr1, rtmr2, rtmr3),
+        report_data=report_data,
+        tee_tcb_svn2=tee_tcb_svn2,
+        mr_service_td=mr_service_td,
+    )
 
 
-def _parse_certified(reader: "_Reader") -> tuple[EnclaveReport, bytes]:
+def _parse_certified(reader: Reader) -> tuple[EnclaveReport, bytes]:
     """The quoting enclave's report and the PCK chain behind it."""
     qe_report = _parse_enclave_report(reader)
     reader.take(64)
@@ -195,47 +214,7 @@ def _parse_certified(reader: "_Reader") -> tuple[EnclaveReport, bytes]:
     return qe_report, reader.take(reader.left)
 
 
-def _expect(reader: "_Reader", kind: int) -> None:
+def _expect(reader: Reader, kind: int) -> None:
     found = reader.number("<H")
     if found != kind or reader.number("<I") != reader.left:
         raise malformed(f"certification data of type {found} are not of type {kind}, to the end")
-
-
-class _Reader:
-    """Bounded reads from front to back; `start` is where these bytes are in the quote."""
-
-    def __init__(self, data: bytes, end: int | None = None) -> None:
-        self._data = data
-        self._at = 0
-        self._start = 0 if end is None else end - len(data)
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-    @property
-    def at(self) -> int:
-        return self._start + self._at
-
-    def take(self, size: int) -> bytes:
-        if size > self.left:
-            raise malformed(f"byte {self.at}: {size} bytes expected, {self.left} left")
-        self._at += size
-        return self._data[self._at - size : self._at]
-
-    def number(self, layout: str) -> int:
-        value: int = struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
-        return value
-
-    def end(self) -> None:
-        if self.left:
-            raise malformed(f"byte {self.at}: {self.left} bytes too many")
-
-
-def malformed(what: str) -> AttestationFailed:
-    """The refusal of bytes that are no evidence."""
-    return AttestationFailed(
-        f"evidence is malformed: {what}",
-        hint="moiety reads SGX quotes of version 3 and TDX quotes of versions 4 and 5, "
-        "with a PCK chain inside",
-    )

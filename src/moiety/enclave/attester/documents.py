@@ -1,93 +1,51 @@
-"""What a simulated vendor and platform write: quotes, TCB info, QE identity, revocation lists."""
+"""What a simulated vendor publishes of its platforms: TCB info, QE identity, revocation lists."""
 
-import hashlib
 import json
-import secrets
-import struct
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from moiety.enclave.attester.authority import (
     CPU_SVN,
-    FMSPC,
     PCE_SVN,
     Chain,
     as_time,
     pem_chain,
-    public_point,
     revoke,
     sign_raw,
 )
-from moiety.enclave.quote import PCK_CHAIN, SGX_QUOTE_VERSION, SGX_TEE_TYPE
-from moiety.enclave.verify import SIMULATION_NAME
+from moiety.enclave.attester.quotes import (
+    ISV_PROD_ID,
+    ISV_SVN,
+    MODULE_SVN,
+    QE_SIGNER,
+    TD_QE_PROD_ID,
+    TEE_TCB_SVN,
+)
+from moiety.enclave.attester.scenario import Scenario
 
 COLLATERAL_LIFE = 30 * 86_400
-INTEL_QE = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
-ISV_PROD_ID = 1
-ISV_SVN = 1
-MR_SIGNER = hashlib.sha256(f"{SIMULATION_NAME} signer".encode()).digest()
-QE_SIGNER = hashlib.sha256(f"{SIMULATION_NAME} quoting enclave".encode()).digest()
 
-_ECDSA_P256 = 2
-_INITIALISED, _DEBUG, _64_BIT, _PROVISIONING = 0x01, 0x02, 0x04, 0x10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """The state that a platform pretends to be in; the default is a healthy one.
-
-    `revoked` names holders (`authority`, `platform`, `signer`) in the revocation lists. `issued` is
-    when the collateral was issued, in seconds since 1970; it lives 30 days, and is new if None.
-    """
-
-    tcb_status: str = "UpToDate"
-    advisories: tuple[str, ...] = ()
-    revoked: frozenset[str] = frozenset()
-    issued: int | None = None
-    debug: bool = False
-    qe_vendor_id: bytes = INTEL_QE
-
-
-HEALTHY = Scenario()
-
-
-def make_quote(chain: Chain, report_data: bytes, mr_enclave: bytes, state: Scenario) -> bytes:
-    """An SGX quote, version 3, signed by a fresh attestation key that the platform vouches for."""
-    vendor = (1, 1, state.qe_vendor_id, b"")
-    header = struct.pack("<HHIHH16s20s", SGX_QUOTE_VERSION, _ECDSA_P256, SGX_TEE_TYPE, *vendor)
-    flags = _INITIALISED | _64_BIT | (_DEBUG if state.debug else 0)
-    signed = header + _report(mr_enclave, MR_SIGNER, report_data, flags)
-    key = ec.generate_private_key(ec.SECP256R1())
-    point, auth = public_point(key), secrets.token_bytes(32)
-    about_key = hashlib.sha256(point + auth).digest()
-    qe_measured = hashlib.sha256(QE_SIGNER).digest()
-    qe_report = _report(qe_measured, QE_SIGNER, about_key, _INITIALISED | _PROVISIONING)
-    certificates = pem_chain(chain.platform, chain.authority, chain.root)
-    signature = b"".join(
-        (
-            sign_raw(key, signed) + point,
-            qe_report + sign_raw(chain.platform.key, qe_report),
-            struct.pack("<H", len(auth)) + auth,
-            struct.pack("<HI", PCK_CHAIN, len(certificates)) + certificates,
-        )
-    )
-    return signed + struct.pack("<I", len(signature)) + signature
+_PARTS = ("tcb_info", "qe_identity", "root_ca_crl", "pck_crl")
+_Json = dict[str, Any]
+_ZEROS = {"mrsigner": "00" * 48, "attributes": "00" * 8, "attributesMask": "FF" * 8}
+"""What identifies Intel's TDX modules."""
 
 
 def make_collateral(chain: Chain, state: Scenario, issued: int) -> bytes:
     """The collateral of that state as JSON, valid for 30 days from `issued`."""
-    since, until = as_time(issued), as_time(issued + COLLATERAL_LIFE)
     by_root = [getattr(chain, name) for name in ("authority", "signer") if name in state.revoked]
     by_authority = [chain.platform] if "platform" in state.revoked else []
-    dates = {"issueDate": _date(issued), "nextUpdate": _date(issued + COLLATERAL_LIFE)}
-    tcb_info, qe_identity = _tcb_info(state, dates), _qe_identity(dates)
+    since = {name: _since(state, name, issued) for name in _PARTS}
+    tcb_info = _document(_tcb_info(state, since["tcb_info"]))
+    qe_identity = _document(_qe_identity(state, since["qe_identity"]))
+    lists = {
+        "root_ca_crl": revoke(chain.root, by_root, *_life(since["root_ca_crl"])),
+        "pck_crl": revoke(chain.authority, by_authority, *_life(since["pck_crl"])),
+    }
     signers = pem_chain(chain.signer, chain.root).decode()
     parts = {
         "pck_crl_issuer_chain": pem_chain(chain.authority, chain.root).decode(),
-        "root_ca_crl": revoke(chain.root, by_root, since, until).hex(),
-        "pck_crl": revoke(chain.authority, by_authority, since, until).hex(),
+        **{name: each.hex() for name, each in lists.items()},
         "tcb_info_issuer_chain": signers,
         "tcb_info": tcb_info,
         "tcb_info_signature": sign_raw(chain.signer.key, tcb_info.encode()).hex(),
@@ -98,41 +56,68 @@ def make_collateral(chain: Chain, state: Scenario, issued: int) -> bytes:
     return _document(parts).encode()
 
 
-def _report(mr_enclave: bytes, mr_signer: bytes, report_data: bytes, flags: int) -> bytes:
-    """A report body of 384 bytes; `struct` pads what is short with zeros."""
-    attributes = bytes([flags])
-    measured = (mr_enclave, b"", mr_signer, b"", ISV_PROD_ID, ISV_SVN, b"", report_data)
-    return struct.pack("<16sI28s16s32s32s32s96sHH60s64s", CPU_SVN, 0, b"", attributes, *measured)
+def _since(state: Scenario, name: str, issued: int) -> int:
+    return issued - COLLATERAL_LIFE - 86_400 if name in state.expired else issued
 
 
-def _tcb_info(state: Scenario, dates: dict[str, str]) -> str:
-    components = [{"svn": svn} for svn in CPU_SVN]
-    level = {
-        "tcb": {"sgxtcbcomponents": components, "pcesvn": PCE_SVN},
-        "tcbDate": dates["issueDate"],
-        "tcbStatus": state.tcb_status,
-        "advisoryIDs": list(state.advisories),
-    }
-    names = {"id": "SGX", "version": 3, **dates, "fmspc": FMSPC.hex().upper(), "pceId": "0000"}
-    return _document(
-        {**names, "tcbType": 0, "tcbEvaluationDataNumber": 1, "tcbLevels": [level]},
-    )
+def _life(since: int) -> tuple[datetime, datetime]:
+    return as_time(since), as_time(since + COLLATERAL_LIFE)
 
 
-def _qe_identity(dates: dict[str, str]) -> str:
-    level = {"tcb": {"isvsvn": ISV_SVN}, "tcbDate": dates["issueDate"], "tcbStatus": "UpToDate"}
-    names = {"id": "QE", "version": 2, **dates, "tcbEvaluationDataNumber": 1}
+def _dates(since: int) -> dict[str, str]:
+    return {"issueDate": _date(since), "nextUpdate": _date(since + COLLATERAL_LIFE)}
+
+
+def _tcb_info(state: Scenario, since: int) -> _Json:
+    """TCB info, version 3: the level that this platform is at, below a newer one if it is stale."""
+    levels = [_level(state, since, state.tcb_status, above=0, advisories=state.advisories)]
+    if state.tcb_status != "UpToDate":
+        levels.insert(0, _level(state, since, "UpToDate", above=1))
+    names = {"id": "TDX" if state.tdx else "SGX", "version": 3, **_dates(since)}
+    family = {"fmspc": state.fmspc.hex().upper(), "pceId": "0000", "tcbType": 0}
+    number = {"tcbEvaluationDataNumber": state.evaluation}
+    module = _modules(state, since) if state.tdx else {}
+    return {**names, **family, **number, **module, "tcbLevels": levels}
+
+
+def _level(
+    state: Scenario, since: int, status: str, *, above: int, advisories: tuple[str, ...] = ()
+) -> _Json:
+    """A level whose versions are so far above the platform's."""
+    tcb: _Json = {"sgxtcbcomponents": _components(CPU_SVN, above), "pcesvn": PCE_SVN}
+    if state.tdx:
+        tcb["tdxtcbcomponents"] = _components(TEE_TCB_SVN, above)
+    dated = {"tcbDate": _date(since), "tcbStatus": status, "advisoryIDs": list(advisories)}
+    return {"tcb": tcb, **dated}
+
+
+def _components(versions: bytes, above: int) -> list[_Json]:
+    return [{"svn": svn + above} for svn in versions]
+
+
+def _modules(state: Scenario, since: int) -> _Json:
+    level = {"tcb": {"isvsvn": MODULE_SVN}, "tcbDate": _date(since)}
+    levels = [{**level, "tcbStatus": state.module_status}]
+    identity = {"id": f"TDX_{TEE_TCB_SVN[1]:02}", **_ZEROS, "tcbLevels": levels}
+    return {"tdxModule": _ZEROS, "tdxModuleIdentities": [identity]}
+
+
+def _qe_identity(state: Scenario, since: int) -> _Json:
+    level = {"tcb": {"isvsvn": ISV_SVN}, "tcbDate": _date(since), "tcbStatus": state.qe_status}
+    names = {"id": "TD_QE" if state.tdx else "QE", "version": 2, **_dates(since)}
     masks = {
         "miscselect": "00000000",
         "miscselectMask": "FFFFFFFF",
         "attributes": "11" + "00" * 15,
         "attributesMask": "FB" + "FF" * 7 + "00" * 8,
     }
-    signer = {"mrsigner": QE_SIGNER.hex().upper(), "isvprodid": ISV_PROD_ID}
-    return _document({**names, **masks, **signer, "tcbLevels": [level]})
+    product = TD_QE_PROD_ID if state.tdx else ISV_PROD_ID
+    signer = {"mrsigner": QE_SIGNER.hex().upper(), "isvprodid": product}
+    number = {"tcbEvaluationDataNumber": state.evaluation}
+    return {**names, **number, **masks, **signer, "tcbLevels": [level]}
 
 
-def _document(fields: dict[str, Any]) -> str:
+def _document(fields: _Json) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 

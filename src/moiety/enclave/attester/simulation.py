@@ -1,4 +1,4 @@
-"""A simulated SGX platform: quotes and collateral in Intel's exact form, under its own root.
+"""A simulated platform: quotes and collateral in Intel's exact form, under its own root.
 
 It walks the same path through the same verifier as hardware does, and shows every state that a
 platform can be in. It protects nothing: whoever holds the platform's folder can quote anything.
@@ -8,6 +8,7 @@ platform can be in. It protects nothing: whoever holds the platform's folder can
     authority, platform, signer     the CA of platforms, the platform (PCK), the signer of TCB info
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,13 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from moiety.agreement.signing import write_private
 from moiety.enclave.attester.authority import Chain, Holder, as_time, make_chain, pem_chain
-from moiety.enclave.attester.documents import (
-    COLLATERAL_LIFE,
-    HEALTHY,
-    Scenario,
-    make_collateral,
-    make_quote,
-)
+from moiety.enclave.attester.documents import COLLATERAL_LIFE, make_collateral
+from moiety.enclave.attester.quotes import make_quote
+from moiety.enclave.attester.scenario import HEALTHY, Scenario
 from moiety.enclave.evidence import pack
 from moiety.enclave.measure import measurement
 from moiety.errors import ConfigError, InternalError
@@ -74,13 +71,15 @@ class SimulationPlatform:
         return cls(Chain(*(_load(folder, name) for name in _NAMES)))
 
     def evidence(
-        self, report_data: bytes, mr_enclave: bytes, now: int, scenario: Scenario = HEALTHY
+        self, report_data: bytes, measured: bytes, now: int, scenario: Scenario = HEALTHY
     ) -> bytes:
-        """Evidence over `report_data` for an enclave of that measurement, at `now`."""
-        if (len(report_data), len(mr_enclave)) != (64, 32):
-            raise InternalError(f"{len(report_data)} bytes of report data, not 64")
+        """Evidence over `report_data` at `now`, for code of that MRENCLAVE, or MRTD."""
+        if (len(report_data), len(measured)) != (64, scenario.measured):
+            raise InternalError(
+                f"{len(report_data)} bytes of report data, {len(measured)} measured"
+            )
         issued = now if scenario.issued is None else scenario.issued
-        quote = make_quote(self.chain, report_data, mr_enclave, scenario)
+        quote = make_quote(self.chain, report_data, measured, scenario)
         return pack(quote, make_collateral(self.chain, scenario, issued))
 
 
@@ -98,7 +97,8 @@ class SimulationAttester:
         self._scenario = scenario
         self._clock = clock
         self.production = False
-        self.measurement = measurement()
+        self.tee = "sim-tdx" if scenario.tdx else "sim-sgx"
+        self.measurement = mr_td() if scenario.tdx else measurement()
 
     def quote(self, report_data: bytes) -> bytes:
         """Evidence over exactly these 64 bytes."""
@@ -107,6 +107,11 @@ class SimulationAttester:
         if scenario.issued is None:
             scenario = replace(scenario, issued=now - CLOCK_SKEW)
         return self._platform.evidence(report_data, self.measurement, now, scenario)
+
+
+def mr_td() -> bytes:
+    """What a simulated virtual machine reports of the code that runs here: 48 bytes."""
+    return hashlib.sha384(measurement()).digest()
 
 
 def _save(folder: Path, name: str, holder: Holder) -> None:
