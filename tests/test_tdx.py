@@ -1,12 +1,24 @@
 """TDX: a recorded quote of real hardware, judged by dcap-qvl under Intel's root, and by policy."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enclave_kit import BINDING, DAY, PLATFORM, RECORDED_AT, About, recorded_quote, split
+from enclave_kit import (
+    BINDING,
+    DAY,
+    NOW,
+    PLATFORM,
+    RECORDED_AT,
+    VERIFIER,
+    About,
+    recorded_quote,
+    split,
+)
+from moiety.enclave.attester.scenario import Scenario
 from moiety.enclave.evidence import Evidence, pack
 from moiety.enclave.policy import EnclavePolicy, Machine
 from moiety.enclave.quote import TdReport
@@ -156,3 +168,34 @@ def test_a_policy_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> N
         EnclavePolicy(**wrong)
     with pytest.raises(ConfigError, match="48 bytes"):
         Machine(bytes(48), (bytes(48), bytes(48), bytes(48), bytes(32)))
+
+
+@pytest.mark.parametrize("form", ["tdx-v4", "tdx-v5", "tdx-v5-td15"])
+def test_a_simulated_machine_takes_the_same_path_and_stays_a_simulation(form: str) -> None:
+    scenario = Scenario(form=form)
+    data = PLATFORM.evidence(BINDING.report_data, bytes(range(48)), NOW, scenario)
+    evidence = Evidence.parse(data)
+    verified = VERIFIER.verify(evidence, BINDING, now=NOW)
+    assert (verified.tee, verified.production) == ("sim-tdx", False)
+    root = hashlib.sha256(PLATFORM.root_der).digest()
+    policy = EnclavePolicy(
+        tees=frozenset({"tdx"}),
+        machines=frozenset({Machine(bytes(range(48)), evidence.report.rtmrs)}),
+        tcb_statuses=frozenset({"UpToDate"}),
+        max_age=DAY,
+        allow_simulation=True,
+        simulation_root_sha256=root,
+    )
+    assert not policy.accept(verified).production
+    refusing = replace(policy, allow_simulation=False, simulation_root_sha256=None)
+    with pytest.raises(AttestationFailed, match="keeps nothing from its host"):
+        refusing.accept(verified)
+    with pytest.raises(AttestationFailed, match="not authentic"):
+        IntelVerifier().examine(evidence, now=NOW)
+
+
+def test_a_debug_machine_is_never_genuine() -> None:
+    scenario = Scenario(form="tdx-v4", debug=True)
+    data = PLATFORM.evidence(BINDING.report_data, bytes(48), NOW, scenario)
+    with pytest.raises(AttestationFailed, match=r"(?i)debug"):
+        VERIFIER.examine(Evidence.parse(data), now=NOW)
