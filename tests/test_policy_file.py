@@ -1,15 +1,18 @@
 """Policies as signed files: unset is refused, who signed counts, words say what is meant."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli_kit import home  # noqa: F401
 from enclave_kit import BINDING, NOW, RECORDED_AT, VERIFIER, quoted, recorded_quote, vector
 from moiety.agreement.signing import SigningKey
 from moiety.enclave.certificate import read_certificates
 from moiety.enclave.evidence import Evidence
+from moiety.enclave.policy import EnclavePolicy
 from moiety.enclave.policy_file import TeePolicy
 from moiety.enclave.policy_signing import load_policy, sign_policy, signatures_of, signers
 from moiety.enclave.policy_words import explain
@@ -17,6 +20,7 @@ from moiety.enclave.snp import SnpReport
 from moiety.enclave.snp_verify import examine_snp
 from moiety.enclave.verify import IntelVerifier
 from moiety.errors import AttestationFailed, ConfigError, MoietyError, PolicyRefused
+from moiety.party.config import load_party
 from policy_kit import KEYS, RECORDED, ROOT, SIMULATED, TDX_MACHINE, signed, text
 
 
@@ -235,3 +239,42 @@ def test_words_are_loud_about_simulations_and_plain_about_what_is_unset() -> Non
     assert "Virtual machines on Intel TDX." in refuses and "Simulations." not in refuses
     unset = RECORDED.replace("max_collateral_days = 31", "")
     assert any("none, for no platform is named" in each for each in explain(parsed(text(unset)))[0])
+
+
+@pytest.fixture
+def officer(home: Path) -> Callable[[str], EnclavePolicy]:
+    """What a party demands of an enclave, once its policy.toml names a signed policy."""
+    signed(home / "lending.toml", text(SIMULATED, production=False))
+    rest, _, _ = (home / "policy.toml").read_text(encoding="utf-8").partition("[enclave]")
+
+    def load(named: str) -> EnclavePolicy:
+        demands = f'[enclave]\nhosts = ["operator"]\n{named}'
+        (home / "policy.toml").write_text(rest + demands, encoding="utf-8")
+        return load_party(home).rules.enclave.policy
+
+    return load
+
+
+def test_a_party_may_demand_what_a_signed_policy_says(officer) -> None:
+    signers_ = f'policy_signers = ["{KEYS[0].public}"]\n'
+    demands = officer('policy = "lending.toml"\n' + signers_)
+    assert demands == parsed(text(SIMULATED, production=False)).dcap
+    assert demands.accept(VERIFIER.verify(quoted(BINDING), BINDING, now=NOW))
+
+
+@pytest.mark.parametrize(
+    "named, kind, because",
+    [
+        ("", ConfigError, "policy_signers is missing"),
+        ("policy_signers = []", ConfigError, "policy_signers is empty"),
+        (f'policy_signers = ["{KEYS[2].public}"]', PolicyRefused, "is not signed by"),
+        (
+            f'policy_signers = ["{KEYS[0].public}"]\nmeasurements = ["00"]',
+            ConfigError,
+            "unknown measurements",
+        ),
+    ],
+)
+def test_a_party_must_pin_who_signed(officer, named: str, kind: type, because: str) -> None:
+    with pytest.raises(kind, match=because):
+        officer('policy = "lending.toml"\n' + named)

@@ -109,7 +109,7 @@ def test_usage_is_told(fails, policy: Path, tmp_path: Path) -> None:
     told = fails(2, "tee", "verify", quote, "--policy", policy, "--token", tmp_path / "token")
     assert "belong together" in told
     fails(2, "tee", "verify", tmp_path / "absent", "--policy", policy)
-    (bad := tmp_path / "bad.json").write_bytes(b"[{}]")
+    (tmp_path / "bad.json").write_bytes(b"[{}]")
     told = fails(
         2, "tee", "verify", quote, "--policy", policy, "--collateral", tmp_path / "bad.json"
     )

@@ -55,19 +55,17 @@ def verify(
     if token and token_key:
         told = issue(found, SigningKey.load(token_key), nonce or secrets.token_hex(16))
         token.write_text(told + "\n", encoding="ascii")
-    _tell(found, kept, as_json=json)
+    _tell(found, as_json=json)
 
 
-def _tell(found: Appraisal, kept: tuple[Kept, ...], *, as_json: bool) -> None:
+def _tell(found: Appraisal, *, as_json: bool) -> None:
     what = found.found
     if what is None or found.refusals:
         raise AttestationFailed(
             f"refused by the policy '{found.policy.name}':\n  - " + "\n  - ".join(found.refusals),
             hint=found.hint or "ask its operator, or have the policy changed and signed again",
         )
-    warnings = (each.warning(found.appraised_at) for each in kept)
-    notes = [*_notes(found), *filter(None, warnings)]
-    body = {**_described(found, what), **_platform(what), "notes": notes}
+    body = {**_described(found, what), **_platform(what), "notes": _notes(found)}
     console.result(body, "\n".join(_text(body)), as_json=as_json)
 
 
@@ -108,6 +106,8 @@ def _notes(found: Appraisal) -> list[str]:
         notes.append("an RA-TLS certificate is open to relay: no key is to be released to it")
     if not found.compared:
         notes.append("what it is about was not compared: give --report-data")
+    if found.warning:
+        notes.append(found.warning)
     return notes
 
 

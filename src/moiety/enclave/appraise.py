@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from moiety.enclave.certificate import DER, Certificate, read_certificates
-from moiety.enclave.collateral import Kept, choose
+from moiety.enclave.collateral import Kept, choose, read_bundle
 from moiety.enclave.evidence import Evidence, pack, unpack
 from moiety.enclave.policy_file import TeePolicy
 from moiety.enclave.quote import Quote
@@ -19,7 +19,7 @@ from moiety.enclave.snp import SIZE, SnpReport
 from moiety.enclave.snp_table import read_table
 from moiety.enclave.snp_verify import SnpGenuine, examine_snp
 from moiety.enclave.verify import Genuine, IntelVerifier, SimulationVerifier, simulated_root
-from moiety.errors import AttestationFailed
+from moiety.errors import AttestationFailed, DataError
 
 EVIDENCE_LIMIT = 1 << 20
 
@@ -45,7 +45,8 @@ class Appraisal:
     """What was found, and every refusal; accepted where there is none. Times are in seconds.
 
     `found` is None for what no platform is shown to have signed. `relay_prone` evidence is that of
-    an RA-TLS certificate. `compared` says whether the report data are the expected ones.
+    an RA-TLS certificate. `compared` says whether the report data are the expected ones, `warning`
+    that the collateral used will soon expire.
     """
 
     evidence_sha256: bytes
@@ -57,6 +58,7 @@ class Appraisal:
     compared: bool = False
     refusals: tuple[str, ...] = ()
     hint: str = ""
+    warning: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -97,11 +99,17 @@ def appraise(
         return replace(start, refusals=(str(error),), hint=error.hint)
     start = replace(start, readable=True, relay_prone=isinstance(read.what, RaTls))
     try:
-        found = _examine(read, material, now)
+        found, used = _examine(read, material, now)
     except AttestationFailed as error:
         return replace(start, refusals=(str(error),), hint=error.hint)
     refusals = (*_about(found, about), *policy.refusals(found))
-    return replace(start, found=found, compared=about is not None, refusals=refusals)
+    return replace(
+        start,
+        found=found,
+        compared=about is not None,
+        refusals=refusals,
+        warning=used.warning(now) if used else "",
+    )
 
 
 def report_data(found: Genuine | SnpGenuine) -> bytes:
@@ -118,24 +126,30 @@ def _parted(data: bytes) -> tuple[bytes, bytes]:
         return data, b""
 
 
-def _examine(read: Read, material: Material, now: int) -> Genuine | SnpGenuine:
+def _examine(read: Read, material: Material, now: int) -> tuple[Genuine | SnpGenuine, Kept | None]:
+    """The evidence as its platform signed it, and the collateral that was used."""
     what = read.what
     if isinstance(what, SnpReport):
-        return examine_snp(what, material.chain or read_table(read.beside), now=now)
+        return examine_snp(what, material.chain or read_table(read.beside), now=now), None
+    quote = Quote.parse(what.quote) if isinstance(what, RaTls) else what
+    used = _collateral(quote, read.beside, material)
+    evidence = Evidence.parse(pack(quote.raw, used.raw))
+    verifier = _verifier(evidence)
     if isinstance(what, RaTls):
-        quote = Quote.parse(what.quote)
-        collateral = _collateral(quote, read.beside, material)
-        verifier = _verifier(Evidence.parse(pack(what.quote, collateral)))
-        return examine_ratls(what, collateral, verifier, now=now).genuine
-    evidence = Evidence.parse(pack(what.raw, _collateral(what, read.beside, material)))
-    return _verifier(evidence).examine(evidence, now=now)
+        return examine_ratls(what, used.raw, verifier, now=now).genuine, used
+    return verifier.examine(evidence, now=now), used
 
 
-def _collateral(quote: Quote, beside: bytes, material: Material) -> bytes:
+def _collateral(quote: Quote, beside: bytes, material: Material) -> Kept:
     """The given collateral, or else that which came with the quote."""
     if material.collateral or not beside:
-        return choose(material.collateral, quote).raw
-    return beside
+        return choose(material.collateral, quote)
+    try:
+        return choose(read_bundle(beside), quote)
+    except DataError as error:
+        raise AttestationFailed(
+            "what lies beside the quote is not collateral", hint="give collateral as a file"
+        ) from error
 
 
 def _verifier(evidence: Evidence) -> IntelVerifier | SimulationVerifier:

@@ -137,7 +137,10 @@ class Cache:
 
     def __iter__(self) -> Iterator[Kept]:
         for path in sorted(self.folder.glob("*.json")):
-            yield from read_bundle(path.read_bytes())
+            try:
+                yield from read_bundle(path.read_bytes())
+            except DataError as error:
+                raise DataError(f"{path}: {error}", hint="remove it, and get it anew") from error
 
 
 def fetch(pccs: str, quote: Quote) -> Kept:

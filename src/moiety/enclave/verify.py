@@ -197,7 +197,7 @@ def _genuine(
         tcb_status=claims["tcb"]["status"],
         advisories=tuple(sorted(claims["tcb"]["advisory_ids"])),
         platform_flags=_platform_flags(pck),
-        tcb_evaluation=claims["tcb"]["eval_data_number"],
+        tcb_evaluation=min(claims["tcb"]["eval_data_number"], claims["qe"]["tcb_eval_data_number"]),
         ppid=bytes(pck["ppid"]),
         root_sha256=root_sha256,
         collateral_issued=_issued(evidence),
