@@ -38,7 +38,7 @@ def test_a_wrong_command_line(fails, arguments, text):
     assert text in fails(2, *arguments)
 
 
-@pytest.mark.parametrize("arguments", [[], ["peer"], ["job"], ["enclave"]])
+@pytest.mark.parametrize("arguments", [[], ["peer"], ["job"], ["enclave"], ["tee"]])
 def test_without_a_command_the_help_is_shown(moiety, arguments):
     code, out, err = moiety(*arguments)
     assert code == 2 and "Usage: moiety" in out + err

@@ -1,5 +1,6 @@
 """`moiety tee`: quotes in files, and a doctor that says what, what was found, what to do."""
 
+import importlib
 import json
 import os
 import re
@@ -97,6 +98,22 @@ def test_hardware_of_intel_needs_collateral_and_a_simulation_has_its_own(
     assert (tmp_path / "q").read_bytes() == pack(snp_report(DATA), b"table")
 
 
+def test_the_enclave_serves_by_what_is_here(moiety, monkeypatch, tmp_path):
+    served = []
+    verb = importlib.import_module("moiety.cli.enclave")
+    monkeypatch.setattr(verb, "serve_jobs", lambda *_, attester, **__: served.append(attester))
+    places = Places(tmp_path / "a", tmp_path, tmp_path / "c")
+    found = partial(detect, places=places, files=Kernel(root=tmp_path))
+    monkeypatch.setattr(attest, "detect", found)
+    collateral = tmp_path / "collateral.json"
+    collateral.write_text("{}")
+    serve = ["enclave", "serve", "--home", tmp_path / "home"]
+    assert moiety(*serve, "--collateral", collateral)[0] == 0
+    assert not (tmp_path / "home").exists()
+    assert moiety(*serve, "--simulate")[0] == 0
+    assert [(each.tee, each.production) for each in served] == [("tdx", True), ("sim-sgx", False)]
+
+
 def test_a_tpm_quotes_into_a_file(moiety, fails, tmp_path):
     needed()
     with software_tpm(tmp_path / "state") as where:
@@ -107,7 +124,7 @@ def test_a_tpm_quotes_into_a_file(moiety, fails, tmp_path):
     said = json.loads(shown)
     found = verify_tpm(TpmEvidence.parse((tmp_path / "q").read_bytes()), DATA)
     assert (code, said["tee"], said["key"]) == (0, "tpm", found.key_sha256.hex())
-    assert said["register 7"] == found.evidence.registers[7].hex()
+    assert said["PCR 7"] == found.evidence.pcrs[7].hex()
     assert "the TPM refuses" in fails(5, "tee", "quote", "--tpm", where, "--out", tmp_path / "q")
 
 

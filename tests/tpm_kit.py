@@ -15,6 +15,15 @@ import pytest
 
 os.environ.setdefault("TSS2_LOG", "all+NONE")
 
+BOOTED = [
+    (0, "nothing", b"a remark"),
+    (0, "action", b"firmware 1.2"),
+    (4, "loader", b"a loader"),
+    (4, "loader", b"a kernel"),
+    *((n, "separator", bytes(4)) for n in range(8)),
+]
+"""What a machine measured: PCR, type of event, data."""
+
 NAMES = {"separator": 4, "action": 5, "loader": 0x80000003, "nothing": 3}
 
 
@@ -71,13 +80,11 @@ def extend(where, events):
     """Measures events into a TPM, as firmware does."""
     lib = needed()
     with lib.ESAPI(where) as tpm:
-        for register, kind, data in events:
+        for pcr, kind, data in events:
             if kind != "nothing":
                 digest = lib.TPMU_HA(sha256=hashlib.sha256(data).digest())
                 value = lib.TPMT_HA(hashAlg=lib.TPM2_ALG.SHA256, digest=digest)
-                tpm.pcr_extend(
-                    getattr(lib.ESYS_TR, f"PCR{register}"), lib.TPML_DIGEST_VALUES([value])
-                )
+                tpm.pcr_extend(getattr(lib.ESYS_TR, f"PCR{pcr}"), lib.TPML_DIGEST_VALUES([value]))
 
 
 def log_of(events, *, algorithms=((4, 20), (11, 32))):
@@ -87,8 +94,8 @@ def log_of(events, *, algorithms=((4, 20), (11, 32))):
     head += struct.pack("<I", len(algorithms)) + sizes + b"\0"
     log = struct.pack("<II20sI", 0, NAMES["nothing"], b"", len(head)) + head
     digests = {4: hashlib.sha1, 11: hashlib.sha256}
-    for register, kind, data in events:
-        log += struct.pack("<III", register, NAMES[kind], len(algorithms))
+    for pcr, kind, data in events:
+        log += struct.pack("<III", pcr, NAMES[kind], len(algorithms))
         for number, _ in algorithms:
             log += struct.pack("<H", number) + digests[number](data).digest()
         log += struct.pack("<I", len(data)) + data

@@ -35,7 +35,7 @@ def quote(
     """Have this machine's hardware quote what runs here.
 
     OUT gets the quote with what belongs to it: Intel's collateral, or the certificate table of
-    SEV-SNP; of a TPM, its registers and the log of what was booted.
+    SEV-SNP; of a TPM, its PCRs and the log of what was booted.
     """
     data = _report_data(report_data)
     if tpm:
@@ -63,8 +63,8 @@ def _by_tpm(where: str, data: bytes, out: Path) -> dict[str, object]:
     """Writes a TPM's evidence; what is said of it."""
     with Tpm(where) as tpm:
         out.write_bytes(tpm.quote(data))
-    registers = TpmEvidence.parse(out.read_bytes()).registers
-    values = {f"register {number}": value.hex() for number, value in registers.items()}
+    pcrs = TpmEvidence.parse(out.read_bytes()).pcrs
+    values = {f"PCR {number}": value.hex() for number, value in pcrs.items()}
     return {
         "tee": "tpm",
         "key": hashlib.sha256(tpm.key).hexdigest(),

@@ -1,8 +1,8 @@
-"""What a machine measured while it booted: the firmware's log, and the registers that it leads to.
+"""What a machine measured while it booted: the firmware's log, and the PCRs that it leads to.
 
 The form is the crypto-agile log of the TCG PC Client Platform Firmware Profile, §10, which Linux
 shows in `/sys/kernel/security/tpm0/binary_bios_measurements`. A log proves nothing by itself: who
-has it may have made it up. It explains registers that a TPM has quoted, or it is refused.
+has it may have made it up. It explains PCRs that a TPM has quoted, or it is refused.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from moiety.enclave.reader import Reader, malformed
 
 LOG_LIMIT = 256 << 10
-REGISTERS = 24
+PCRS = 24
 SIZE = 32
-"""Bytes of a register of the SHA-256 bank."""
+"""Bytes of a PCR of the SHA-256 bank."""
 SHA256 = 0x000B
 
 _NO_ACTION = 3
@@ -25,9 +25,9 @@ _ALGORITHMS = 16
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: the register that it was measured into, its type, its SHA-256, and its data."""
+    """One event: the PCR that it was measured into, its type, its SHA-256, and its data."""
 
-    register: int
+    pcr: int
     kind: int
     digest: bytes
     data: bytes
@@ -46,16 +46,16 @@ def parse_log(log: bytes) -> tuple[Event, ...]:
 
 
 def replay(events: Iterable[Event]) -> dict[int, bytes]:
-    """The registers that these events lead to, those alone that they touch."""
-    registers: dict[int, bytes] = {}
+    """The PCRs that these events lead to, those alone that they touch."""
+    pcrs: dict[int, bytes] = {}
     for event in events:
         if event.kind == _NO_ACTION:
-            if event.register == 0 and event.data[:-1] == _LOCALITY:
-                registers[0] = event.data[-1:].rjust(SIZE, b"\0")
+            if event.pcr == 0 and event.data[:-1] == _LOCALITY:
+                pcrs[0] = event.data[-1:].rjust(SIZE, b"\0")
             continue
-        before = registers.get(event.register, bytes(SIZE))
-        registers[event.register] = hashlib.sha256(before + event.digest).digest()
-    return registers
+        before = pcrs.get(event.pcr, bytes(SIZE))
+        pcrs[event.pcr] = hashlib.sha256(before + event.digest).digest()
+    return pcrs
 
 
 def _parse_first(reader: Reader) -> dict[int, int]:
@@ -77,9 +77,9 @@ def _parse_first(reader: Reader) -> dict[int, int]:
 
 
 def _parse_event(reader: Reader, sizes: dict[int, int]) -> Event:
-    register, kind, count = (reader.number("<I") for _ in range(3))
-    if register >= REGISTERS or count != len(sizes):
-        raise malformed(f"byte {reader.at}: an event of register {register}, {count} digests")
+    pcr, kind, count = (reader.number("<I") for _ in range(3))
+    if pcr >= PCRS or count != len(sizes):
+        raise malformed(f"byte {reader.at}: an event of PCR {pcr}, {count} digests")
     digests = {}
     for _ in range(count):
         algorithm = reader.number("<H")
@@ -88,4 +88,4 @@ def _parse_event(reader: Reader, sizes: dict[int, int]) -> Event:
         digests[algorithm] = reader.take(sizes[algorithm])
     if SHA256 not in digests:
         raise malformed(f"byte {reader.at}: an event without SHA-256")
-    return Event(register, kind, digests[SHA256], reader.take(reader.number("<I")))
+    return Event(pcr, kind, digests[SHA256], reader.take(reader.number("<I")))

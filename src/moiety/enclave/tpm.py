@@ -2,7 +2,7 @@
 
 TPM 2.0 Library, Part 2: TPMS_ATTEST (§10.12.12), TPMT_SIGNATURE (§11.3.4). No TPM is needed here.
 
-Given: the registers that a machine's boot was measured into, as one TPM quotes them about these
+Given: the PCRs that a machine's boot was measured into, as one TPM quotes them about these
 report data. Not given: that anything is kept from the machine's host, nor, since an attestation key
 is pinned and its endorsement certificate is not looked at, whose TPM it is.
 """
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from moiety.enclave.event_log import LOG_LIMIT, REGISTERS, SHA256, SIZE, parse_log, replay
+from moiety.enclave.event_log import LOG_LIMIT, PCRS, SHA256, SIZE, parse_log, replay
 from moiety.enclave.reader import Reader, malformed
 from moiety.errors import AttestationFailed, ConfigError, InternalError, PeerMisbehaved
 from moiety.message import decode, encode
@@ -30,7 +30,7 @@ LIMIT = LOG_LIMIT + (16 << 10)
 _MAGIC = 0xFF544347
 _ATTEST_QUOTE = 0x8018
 _ECDSA = 0x0018
-_MESSAGE = {"key": bytes, "attest": bytes, "signature": bytes, "registers": bytes, "log": bytes}
+_MESSAGE = {"key": bytes, "attest": bytes, "signature": bytes, "pcrs": bytes, "log": bytes}
 _SEAL = object()
 
 
@@ -75,7 +75,7 @@ class TpmEvidence:
     signed: bytes = field(repr=False)
     attest: Attest
     signature: bytes = field(repr=False)
-    registers: Mapping[int, bytes]
+    pcrs: Mapping[int, bytes]
     log: bytes = field(repr=False)
 
     @classmethod
@@ -85,22 +85,22 @@ class TpmEvidence:
             said = decode(data, _MESSAGE, LIMIT)
         except PeerMisbehaved as error:
             raise malformed("not a message of a TPM's evidence") from error
-        attest, values = Attest.parse(said["attest"]), said["registers"]
+        attest, values = Attest.parse(said["attest"]), said["pcrs"]
         if len(values) != SIZE * len(attest.selected):
-            raise malformed(f"{len(values)} bytes of {len(attest.selected)} registers")
+            raise malformed(f"{len(values)} bytes of {len(attest.selected)} PCRs")
         pieces = (values[SIZE * n : SIZE * (n + 1)] for n in range(len(attest.selected)))
-        registers = dict(zip(attest.selected, pieces, strict=True))
+        pcrs = dict(zip(attest.selected, pieces, strict=True))
         signature = _parse_signature(said["signature"])
-        return cls(said["key"], said["attest"], attest, signature, registers, said["log"])
+        return cls(said["key"], said["attest"], attest, signature, pcrs, said["log"])
 
 
 def pack_tpm(
-    *, key: bytes, attest: bytes, signature: bytes, registers: Mapping[int, bytes], log: bytes
+    *, key: bytes, attest: bytes, signature: bytes, pcrs: Mapping[int, bytes], log: bytes
 ) -> bytes:
-    """One evidence message; the registers in ascending order, the log empty if there is none."""
-    values = b"".join(registers[number] for number in sorted(registers))
+    """One evidence message; the PCRs in ascending order, the log empty if there is none."""
+    values = b"".join(pcrs[number] for number in sorted(pcrs))
     return encode(
-        {"key": key, "attest": attest, "signature": signature, "registers": values, "log": log}
+        {"key": key, "attest": attest, "signature": signature, "pcrs": values, "log": log}
     )
 
 
@@ -108,7 +108,7 @@ def pack_tpm(
 class TpmAuthentic:
     """Registers that the TPM with this attestation key quoted about given report data.
 
-    `key_sha256` is the SHA-256 of the key's SPKI. `explained` are the registers that the event log
+    `key_sha256` is the SHA-256 of the key's SPKI. `explained` are the PCRs that the event log
     leads to, each with the value that was quoted.
     """
 
@@ -126,41 +126,41 @@ def verify_tpm(evidence: TpmEvidence, report_data: bytes) -> TpmAuthentic:
     """The evidence, signed by its own key and about these report data.
 
     Raises:
-        AttestationFailed: signature, report data, registers or log do not fit.
+        AttestationFailed: signature, report data, PCRs or log do not fit.
     """
     _check_signature(evidence)
-    attest, registers = evidence.attest, evidence.registers
+    attest, pcrs = evidence.attest, evidence.pcrs
     if not hmac.compare_digest(attest.qualifying, qualifying(report_data)):
         raise AttestationFailed("the TPM's quote is not about this channel and job")
-    values = b"".join(registers[number] for number in attest.selected)
+    values = b"".join(pcrs[number] for number in attest.selected)
     if not hmac.compare_digest(attest.digest, hashlib.sha256(values).digest()):
-        raise AttestationFailed("the registers told are not those that the TPM quoted")
+        raise AttestationFailed("the PCRs told are not those that the TPM quoted")
     led = replay(parse_log(evidence.log)) if evidence.log else {}
-    wrong = [n for n in registers if n in led and led[n] != registers[n]]
+    wrong = [n for n in pcrs if n in led and led[n] != pcrs[n]]
     if wrong:
-        raise AttestationFailed(f"the event log does not lead to register {wrong[0]} as quoted")
-    explained = frozenset(led).intersection(registers)
+        raise AttestationFailed(f"the event log does not lead to PCR {wrong[0]} as quoted")
+    explained = frozenset(led).intersection(pcrs)
     key_sha256 = hashlib.sha256(evidence.key).digest()
     return TpmAuthentic(evidence, key_sha256, explained, _SEAL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TpmPolicy:
-    """What one party demands of a TPM: whose key, and registers' values. What is unset is refused.
+    """What one party demands of a TPM: whose key, and PCRs' values. What is unset is refused.
 
-    `keys` are SHA-256 of attestation keys' SPKI; `registers` gives the accepted values of each
-    register that counts, SHA-256 bank, 32 bytes each.
+    `keys` are SHA-256 of attestation keys' SPKI; `pcrs` gives the accepted values of each
+    PCR that counts, SHA-256 bank, 32 bytes each.
     """
 
     keys: frozenset[bytes] = frozenset()
-    registers: Mapping[int, frozenset[bytes]] = field(default_factory=dict)
+    pcrs: Mapping[int, frozenset[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        values = [value for each in self.registers.values() for value in each]
+        values = [value for each in self.pcrs.values() for value in each]
         if any(len(each) != SIZE for each in (*self.keys, *values)):
-            raise ConfigError(f"TPM policy: a key's hash and a register's value have {SIZE} bytes")
-        if any(number not in range(REGISTERS) for number in self.registers):
-            raise ConfigError(f"TPM policy: registers are numbered 0 to {REGISTERS - 1}")
+            raise ConfigError(f"TPM policy: a key's hash and a PCR's value have {SIZE} bytes")
+        if any(number not in range(PCRS) for number in self.pcrs):
+            raise ConfigError(f"TPM policy: PCRs are numbered 0 to {PCRS - 1}")
 
     def accept(self, authentic: TpmAuthentic) -> TpmAuthentic:
         """The evidence itself; AttestationFailed lists every refusal at once."""
@@ -175,14 +175,14 @@ class TpmPolicy:
     def _refusals(self, authentic: TpmAuthentic) -> Iterator[str]:
         if authentic.key_sha256 not in self.keys:
             yield f"attestation key {authentic.key_sha256.hex()} is not among the accepted ones"
-        if not self.registers:
-            yield "no register's value is demanded"
-        for number, accepted in sorted(self.registers.items()):
-            value = authentic.evidence.registers.get(number)
+        if not self.pcrs:
+            yield "no PCR's value is demanded"
+        for number, accepted in sorted(self.pcrs.items()):
+            value = authentic.evidence.pcrs.get(number)
             if value is None:
-                yield f"register {number} is not quoted"
+                yield f"PCR {number} is not quoted"
             elif value not in accepted:
-                yield f"register {number} is {value.hex()}, which is not accepted"
+                yield f"PCR {number} is {value.hex()}, which is not accepted"
 
 
 def _sized(reader: Reader) -> bytes:
@@ -191,13 +191,13 @@ def _sized(reader: Reader) -> bytes:
 
 
 def _parse_selection(reader: Reader) -> tuple[int, ...]:
-    """The registers of the one bank selected, in ascending order."""
+    """The PCRs of the one bank selected, in ascending order."""
     if (reader.number(">I"), reader.number(">H")) != (1, SHA256):
-        raise malformed("registers of other banks than SHA-256")
+        raise malformed("PCRs of other banks than SHA-256")
     bits = int.from_bytes(reader.take(reader.number(">B")), "little")
-    selected = tuple(n for n in range(REGISTERS) if bits >> n & 1)
-    if not selected or bits >> REGISTERS:
-        raise malformed(f"a selection of no registers, or of more than {REGISTERS}")
+    selected = tuple(n for n in range(PCRS) if bits >> n & 1)
+    if not selected or bits >> PCRS:
+        raise malformed(f"a selection of no PCRs, or of more than {PCRS}")
     return selected
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from moiety.enclave.attester.files import DEVICES, explained
-from moiety.enclave.event_log import REGISTERS
+from moiety.enclave.event_log import PCRS
 from moiety.enclave.tpm import Attest, pack_tpm, qualifying
 from moiety.errors import AttestationFailed, ConfigError
 
@@ -24,7 +24,7 @@ WHERE = "device:/dev/tpmrm0"
 """The kernel's resource manager, as tpm2-tss names it."""
 LOG = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
 BOOT = tuple(range(8))
-"""The registers that firmware and boot loader measure into."""
+"""The PCRs that firmware and boot loader measure into."""
 COUNTER = 0x01806D01
 """The index of our counter, among those of a TPM's owner."""
 ATTEMPTS = 5
@@ -40,16 +40,16 @@ class Tpm:
     made. It is derived from the endorsement seed, the same each time, and is never written down.
     """
 
-    def __init__(self, where: str = WHERE, *, registers: tuple[int, ...] = BOOT) -> None:
-        """Open the TPM that tpm2-tss calls `where`, for quotes of these registers (SHA-256 bank).
+    def __init__(self, where: str = WHERE, *, pcrs: tuple[int, ...] = BOOT) -> None:
+        """Open the TPM that tpm2-tss calls `where`, for quotes of these PCRs (SHA-256 bank).
 
         Raises:
-            ConfigError: tpm2-pytss is not installed, or there are no such registers.
+            ConfigError: tpm2-pytss is not installed, or there are no such PCRs.
             AttestationFailed: the TPM cannot be opened, or makes no key.
         """
-        if not registers or not set(registers) <= set(range(REGISTERS)):
-            raise ConfigError(f"registers of a TPM are numbered 0 to {REGISTERS - 1}")
-        self._registers = tuple(sorted(set(registers)))
+        if not pcrs or not set(pcrs) <= set(range(PCRS)):
+            raise ConfigError(f"PCRs of a TPM are numbered 0 to {PCRS - 1}")
+        self._pcrs = tuple(sorted(set(pcrs)))
         self._lib = _library()
         self._lock = threading.Lock()
         with self._asked():
@@ -77,7 +77,7 @@ class Tpm:
     def quote(self, report_data: bytes, *, log: Path = LOG) -> bytes:
         """Evidence (`moiety.enclave.tpm.pack_tpm`) over these report data, and what was booted.
 
-        The event log goes with it where the system shows one. A register that changes meanwhile is
+        The event log goes with it where the system shows one. A PCR that changes meanwhile is
         read again.
         """
         with explained("the TPM"):
@@ -87,15 +87,15 @@ class Tpm:
                 values = self._read()
                 attest, signature = self._sign(qualifying(report_data))
                 if Attest.parse(attest).digest == hashlib.sha256(b"".join(values)).digest():
-                    registers = dict(zip(self._registers, values, strict=True))
+                    pcrs = dict(zip(self._pcrs, values, strict=True))
                     return pack_tpm(
                         key=self.key,
                         attest=attest,
                         signature=signature,
-                        registers=registers,
+                        pcrs=pcrs,
                         log=events,
                     )
-        raise AttestationFailed("the TPM's registers keep changing", hint="try again when booted")
+        raise AttestationFailed("the TPM's PCRs keep changing", hint="try again when booted")
 
     def count(self, index: int = COUNTER) -> int:
         """The counter's value; AttestationFailed if there is none yet."""
@@ -149,23 +149,23 @@ class Tpm:
         return made[0], made[1]
 
     def _sign(self, about: bytes) -> tuple[bytes, bytes]:
-        chosen = self._selection(self._registers)
+        chosen = self._selection(self._pcrs)
         signed, signature = self._tpm.quote(self._handle, chosen, self._lib.TPM2B_DATA(about))
         return bytes(signed), signature.marshal()
 
     def _read(self) -> list[bytes]:
-        """The values of the registers, in ascending order."""
+        """The values of the PCRs, in ascending order."""
         values: list[bytes] = []
-        for start in range(0, len(self._registers), _AT_ONCE):
-            part = self._registers[start : start + _AT_ONCE]
+        for start in range(0, len(self._pcrs), _AT_ONCE):
+            part = self._pcrs[start : start + _AT_ONCE]
             *_, read = self._tpm.pcr_read(self._selection(part))
             if len(read) != len(part):
-                raise AttestationFailed("the TPM has no SHA-256 bank of these registers")
+                raise AttestationFailed("the TPM has no SHA-256 bank of these PCRs")
             values += [bytes(each) for each in read]
         return values
 
-    def _selection(self, registers: tuple[int, ...]) -> Any:
-        return self._lib.TPML_PCR_SELECTION.parse("sha256:" + ",".join(map(str, registers)))
+    def _selection(self, pcrs: tuple[int, ...]) -> Any:
+        return self._lib.TPML_PCR_SELECTION.parse("sha256:" + ",".join(map(str, pcrs)))
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
