@@ -236,6 +236,30 @@ def test_figures_in_the_readme_are_the_measured_ones():
         assert f"`{split}`" in text and shown in text, split
 
 
+def test_the_ways_in_the_readme_are_those_compared():
+    found = json.loads((ROOT / "benches" / "results" / "compare.json").read_text())["rows"]
+    rows = {each["way"]: each for each in found}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {
+        "the lender alone": "local only",
+        "transform, ε = 8": "transform, ε = 8",
+        "enclave → MPC": "enclave → MPC",
+        "MPC throughout": "MPC, profile dealer",
+        "all rows pooled": "pooled plaintext",
+    }
+    for name, way in named.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        attacks = {one["attack"]: one for one in rows[way]["findings"]}
+        told = attacks.get("attribute inference")
+        value = told["value"] if told else rows["enclave"]["findings"][2]["guess"]
+        assert cells[1] == f"{rows[way]['auc']:.3f}" and cells[-1] == f"{value:.3f}", name
+        if rows[way]["traffic"]:
+            size, rounds = rows[way]["bytes"] / 1e6, rows[way]["rounds"]
+            assert cells[2] == (f"{size:.0f} MB" if size > 99 else f"{size:.1f} MB"), name
+            assert cells[3] == str(rounds), name
+
+
 @pytest.mark.jobs
 def test_the_example_does_the_job_without_the_demo(tmp_path):
     with socket.socket() as one:

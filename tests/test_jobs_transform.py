@@ -12,6 +12,7 @@ from moiety.agreement.manifest import load_job
 from moiety.audit import View
 from moiety.cli.stage import set_stage
 from moiety.cli.stories import EDGES, SCALES, credit, credit_terms, rural
+from moiety.errors import PolicyRefused
 from moiety.party.config import load_party
 from moiety.party.predict import Scores
 from moiety.transform import Ledger
@@ -103,8 +104,10 @@ def test_nobody_is_charged_beyond_the_budget_by_another_job(company, tmp_path):
 
 
 def test_a_policy_refuses_a_larger_epsilon_before_anything(tmp_path):
-    with pytest.raises(Exception, match="epsilon = 8 is above"):
-        columns(tmp_path / "stage", budget=7.0)
+    play = columns(tmp_path / "stage")
+    play.edit("payco/policy.toml", "max_epsilon = 20.0", "max_epsilon = 7.0")
+    with pytest.raises(PolicyRefused, match="epsilon = 8 is above"):
+        play.sign()
 
 
 def test_owners_of_rows_send_points_and_flipped_labels(company, tmp_path):

@@ -5,7 +5,7 @@
 Dealing is on demand: from the parties' request until both hold all that they need. Online follows,
 until the later party has its result. The total is of turns in which neither waits for the other
 more than it must: what is dealt is taken as it comes. Before the clock starts inputs are shared,
-and tables of loops are masked; a table that is named as owned is encoded, masked and sent within
+and tables of loops are masked; a table that is named as owned is checked, masked and sent within
 the time.
 """
 

@@ -34,9 +34,9 @@ def encode(values: npt.ArrayLike, fraction: int) -> Words:
 
 
 class Reals:
-    """Real numbers within bounds; their words, see `encode`, are made when they are asked for.
+    """One party's numbers within bounds; their words, see `encode`, are made when asked for.
 
-    Whoever made the array must not change it as long as this is in use.
+    The array is not copied: it must not change while this is in use.
     """
 
     dtype = np.dtype(np.uint64)

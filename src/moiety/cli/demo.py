@@ -5,12 +5,12 @@ from pathlib import Path
 
 import typer
 
-from moiety.agreement.model import BY_MPC, MODELS
+from moiety.agreement.model import BY_MPC, BY_TRANSFORM, MODELS
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
 from moiety.cli.processes import run_all, shown, told
 from moiety.cli.stage import Actor, Stage, Terms, set_stage
-from moiety.cli.stories import WAYS, credit_terms, lending_terms, rural_terms
+from moiety.cli.stories import WAYS, credit_terms, lending_terms, rural_terms, rural_transform
 from moiety.cli.stories import credit as credit_cast
 from moiety.cli.stories import lending as lending_cast
 from moiety.cli.stories import rural as rural_cast
@@ -89,6 +89,8 @@ def lending(
 def rural(
     model: str = Joint,
     clients: int = typer.Option(500, min=100, max=5000, help="The credit union's clients."),
+    way: str = typer.Option("mpc", help="mpc, or transform: lenders send noisy points of rows."),
+    epsilon: float = Epsilon,
     dealer: bool = Plain,
     ahead: bool = Ahead,
     folder: Path = Folder,
@@ -96,10 +98,17 @@ def rural(
     json: bool = Json,
 ) -> None:
     """A credit union with few clients learns with two larger lenders, all on shares."""
-    _check("thin", model, BY_MPC)
-    story = "A credit union with few clients learns with two larger lenders, all on shares."
+    transformed = way == "transform"
+    if way not in ("mpc", "transform") or (transformed and (dealer or ahead)):
+        raise UsageError(f"no such way '{way}', or one that needs no dealer", hint="mpc, transform")
+    _check("thin", model, BY_TRANSFORM if transformed else BY_MPC)
+    how = "from noisy points" if transformed else "all on shares"
+    story = f"A credit union with few clients learns with two larger lenders, {how}."
     terms = rural_terms(model, dealer=dealer, min_common=100)
+    if transformed:
+        terms = rural_transform(model, epsilon=epsilon, min_common=100)
     cast = rural_cast(union=clients)
+    oracle = oracle and not transformed
     _play(folder, story, cast, terms, oracle=oracle, as_json=json, ahead=ahead)
 
 

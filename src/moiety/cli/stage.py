@@ -124,7 +124,7 @@ class Terms:
     """Further numbers of the model, by name."""
     transform: Mapping[str, float | str] = field(default_factory=dict)
     """The job's `[transform]`."""
-    budget: float = 1000.0
+    budget: float = 100.0
     """What policies let a person be charged, where rows are transformed."""
 
     @property
@@ -209,7 +209,8 @@ def _helper(stage: Stage) -> tuple[str, str]:
     if not terms.helper:
         told = "".join(f"{key} = {_value(value)}\n" for key, value in terms.transform.items())
         delta = terms.transform.get("delta", 1e-6)
-        return _TRANSFORM.format(budget=terms.budget, delta=delta), f"[transform]\n{told}"
+        budget = max(terms.budget, float(terms.transform["epsilon"]))
+        return _TRANSFORM.format(budget=budget, delta=delta), f"[transform]\n{told}"
     if terms.dealer:
         home = stage.folder / "dealer"
         init_dealer(home)

@@ -4,6 +4,7 @@ All from one table of 30,000 real clients; that it is several institutions' is m
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -109,6 +110,14 @@ def rural(*, union: int = 500, lender: int = 6000, applicants: int = 3000) -> tu
     tables = {"clients": part(own), "applicants": part(new)}
     small = Actor("union", tables, columns, "clients", "applicants", LABEL, about)
     return small, lends("lender", first), lends("saver", second)
+
+
+def rural_transform(model: str, *, epsilon: float, **sizes: int) -> Terms:
+    """The same where the lenders send noisy points of rows, and labels flipped for ε = 2."""
+    table = {"dimensions": 8, "epsilon": epsilon, "delta": 1e-6, "labels_epsilon": 2.0}
+    terms = rural_terms(model, dealer=False, **sizes)
+    edges = {name: cuts for name, cuts in EDGES.items() if name not in SCALES}
+    return replace(terms, training="transform", scales=SCALES, edges=edges, transform=table)
 
 
 def rural_terms(model: str, *, dealer: bool, **sizes: int) -> Terms:

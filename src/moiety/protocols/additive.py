@@ -16,7 +16,7 @@ from moiety.protocols.correlations import Array, Correlation, Field
 from moiety.ring import Pieces, matmul, pack_words, received, unpack_words
 
 PIECE = 1 << 17
-"""Words of a message that are made at once."""
+"""Words of a message that are made at once; of 64 bits, as many as the wire moves at once."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def masked(x: Array) -> Array:
 
 
 def pieces(count: int, ring: int, kernel: Callable[[int, int], bytes]) -> Pieces:
-    """A message of words made while it is sent: a kernel is told the first of each piece's."""
+    """A message made while it is sent: a kernel makes so many words from a first one on."""
 
     def make() -> Iterator[bytes]:
         for first in range(0, count, PIECE):

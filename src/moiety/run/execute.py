@@ -109,7 +109,7 @@ class Script:
                 yield index, node.name, node.type
 
     def _used_whole(self) -> set[int]:
-        """The values whose words are used, unless they are masked on their way."""
+        """The values that are not only masked: their words are made before the first step."""
         steps = [step for _, step in self.plan.steps() if step.primitive.name != "mask"]
         return {at for step in steps for at in step.operands} | set(self.plan.outputs.values())
 

@@ -232,12 +232,11 @@ def _first(span: Span, name: str, table: Given) -> int:
 
 def encoded(compiled: Compiled, name: str, given: Given) -> Array | None:
     """The whole array as words; see `brought`."""
-    found = brought(compiled, name, given)
-    return None if found is None else whole(found)
+    return whole(brought(compiled, name, given))
 
 
 def brought(compiled: Compiled, name: str, given: Given) -> Array | Reals | None:
-    """The whole array, checked against its bounds; None where it is not here."""
+    """The whole array as its owner brings it, checked against its bounds; None where it is not."""
     data = given.data if isinstance(given, Owned) else np.asarray(given)
     if data is None:
         return None

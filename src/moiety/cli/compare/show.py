@@ -1,5 +1,7 @@
 """A comparison in a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -27,9 +29,9 @@ def shown(found: Comparison) -> RenderableType:
 
 
 def _costs(found: Comparison) -> Table:
-    table = _table("way", "AUC", "Δ", "KS", "time", "bytes", "rounds", "memory", "ε")
-    for number, row in enumerate(found.rows, 1):
-        table.add_row(
+    head = ("way", "AUC", "Δ", "KS", "time", "bytes", "rounds", "memory", "ε")
+    rows = [
+        (
             f"{number} {row.way}",
             decimal(row.auc),
             signed(row.auc - found.pooled.auc),
@@ -40,17 +42,29 @@ def _costs(found: Comparison) -> Table:
             size(row.peak),
             promise(row),
         )
-    return table
+        for number, row in enumerate(found.rows, 1)
+    ]
+    return _table(head, rows)
 
 
 def _traffic(found: Comparison) -> Table:
-    links = list(dict.fromkeys(link for row in found.rows for link in row.traffic))
-    table = _table("bytes", *links)
+    """Bytes between the parties, and to and from who helps them."""
+    between = next((list(row.traffic)[:2] for row in found.rows if row.traffic), [])
+    rows = []
     for number, row in enumerate(found.rows, 1):
         if row.traffic:
-            sizes = (size(row.traffic[link]) if link in row.traffic else "–" for link in links)
-            table.add_row(f"{number}", *sizes)
-    return table
+            direct = [size(row.traffic.get(link, 0)) for link in between]
+            rows.append((f"{number} {row.way}", *direct, *_helped(row, between)))
+    return _table(("bytes", *between, "to helper", "from helper"), rows)
+
+
+def _helped(row: Row, between: list[str]) -> tuple[str, str]:
+    parties = {link.partition(" → ")[0] for link in between}
+    others = {link: n for link, n in row.traffic.items() if link not in between}
+    if not others:
+        return "–", "–"
+    to = sum(n for link, n in others.items() if link.partition(" → ")[0] in parties)
+    return size(to), size(sum(others.values()) - to)
 
 
 def _trust(found: Comparison) -> Table:
@@ -63,13 +77,12 @@ def _trust(found: Comparison) -> Table:
 
 
 def _leaks(found: Comparison) -> Table:
-    numbers = map(str, range(1, 1 + len(found.rows)))
-    table = _table("attack", "guess", *numbers)
+    rows = []
     for attack in found.attacks:
         made = [row.found(attack) for row in found.rows]
         guess = next(one.guess for one in made if one is not None)
-        table.add_row(attack, f"{guess:.3g}", *map(cell, made))
-    return table
+        rows.append((attack, f"{guess:.2g}", *map(cell, made)))
+    return _table(("attack", "guess", *map(str, range(1, 1 + len(found.rows)))), rows)
 
 
 def promise(row: Row) -> str:
@@ -79,12 +92,16 @@ def promise(row: Row) -> str:
 
 def cell(found: Finding | None) -> str:
     """What an attack found, with a star if that is more than a guess."""
-    return "–" if found is None else f"{found.value:.3g}{'*' if found.leaks else ''}"
+    return "–" if found is None else f"{found.value:.2g}{'*' if found.leaks else ''}"
 
 
-def _table(first: str, *others: str) -> Table:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Names on the left, which may be folded, and figures, which may not."""
     table = Table(box=None, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for head in others:
-        table.add_column(head, justify="right", no_wrap=" " not in head)
+    table.add_column(head[0], overflow="fold")
+    for place, name in enumerate(head[1:], 1):
+        width = max(len(name), *(len(row[place]) for row in rows)) if rows else len(name)
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*row)
     return table
