@@ -110,7 +110,7 @@ def _read(der: bytes) -> Certificate:
         raise ValueError
     return Certificate(
         der=der,
-        name=str(whole.subject.native["common_name"]),
+        name=str(whole.subject.native.get("common_name", "")),
         authority=bool(whole.ca),
         valid_from=int(dates["not_before"].timestamp()),
         valid_until=int(dates["not_after"].timestamp()),
