@@ -74,6 +74,9 @@ def test_without_hardware_nothing_is_simulated_unasked(fails, nowhere, tmp_path)
     home = ["--home", tmp_path / "home"]
     assert "has no hardware" in fails(5, "tee", "quote", "--out", tmp_path / "q", *home)
     assert "has no hardware" in fails(5, "enclave", "serve", *home)
+    form = ["--out", tmp_path / "q", "--form", "tdx-v4"]
+    assert "in its own form" in fails(2, "tee", "quote", *form)
+    assert "not simulated" in fails(2, "tee", "quote", *form, "--simulate", "--tpm", "device:x")
     assert not list(tmp_path.iterdir())
 
 
@@ -161,7 +164,8 @@ def test_the_kernel(tmp_path, release, text, amiss):
 def test_an_empty_machine(tmp_path):
     found = seen(tmp_path)
     assert not any(each.proves for each in found.values())
-    assert "enable SGX" in found["SGX"].todo and "no /dev/tpmrm0" in found["TPM"].found
+    assert "enable SGX" in found["SGX"].todo
+    assert found["TPM"].line.startswith("· TPM: none")
     assert found["AESM"].found == "not needed without SGX"
     assert found["TDX or SEV-SNP"].found == "not a machine under either"
     assert "--pccs" in found["PCCS"].todo
@@ -180,6 +184,21 @@ def test_an_sgx_host(tmp_path):
         door.bind(str(tmp_path / "var/run/aesmd/aesm.socket"))
         door.listen()
         assert "answers" in seen(tmp_path)["AESM"].found
+
+
+@pytest.mark.parametrize(
+    "flags, what, todo",
+    [
+        ("fpu sse", "SGX", "enable SGX"),
+        ("fpu sgx", "SGX", "Flexible Launch Control"),
+        ("fpu sgx sgx_lc", "SGX", "CONFIG_X86_SGX"),
+        ("fpu tdx_guest", "TDX or SEV-SNP", "modprobe tdx_guest"),
+    ],
+)
+def test_what_the_processor_shows(tmp_path, flags, what, todo):
+    there(tmp_path, "proc/cpuinfo")
+    (tmp_path / "proc/cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: none\n")
+    assert todo in seen(tmp_path)[what].todo
 
 
 def test_devices_that_may_not_be_opened(tmp_path, monkeypatch):
@@ -271,10 +290,10 @@ def test_the_verb_tells_each_finding_and_its_code(moiety, monkeypatch, tmp_path)
     monkeypatch.setattr(tee, "look", partial(look, machine=Machine(root=tmp_path)))
     code, out, _ = moiety("tee", "doctor")
     assert code == 5 and out.endswith("no TEE is usable on this machine\n")
-    assert all(re.match(r"[✓✗] [\w -]+: .+", line) for line in out.splitlines()[:-1])
+    assert all(re.match(r"[✓✗·] [\w -]+: .+", line) for line in out.splitlines()[:-1])
     there(tmp_path, "dev/sgx_enclave", "dev/sgx_provision")
     code, out, _ = moiety("tee", "doctor", "--json")
     said = json.loads(out)
     assert (code, said["usable"]) == (0, ["SGX"])
-    assert {"what", "found", "todo", "proves"} == set(said["findings"][0])
+    assert {"what", "found", "todo", "proves", "here"} == set(said["findings"][0])
     assert len(said["findings"]) == 9

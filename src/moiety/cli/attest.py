@@ -26,13 +26,16 @@ def find_attester(
     `form` is what a simulation quotes.
 
     Raises:
-        UsageError: a simulation has its own collateral; SGX and TDX need a file with Intel's.
+        UsageError: a simulation has its own collateral, hardware its own form; SGX and TDX need a
+            file with Intel's collateral.
         AttestationFailed: no hardware is here that attests, and no simulation was asked for.
     """
     if simulate:
         if collateral is not None:
             raise UsageError("a simulation signs its own collateral", hint="leave one option out")
         return _simulated(home / "platform", Scenario(form=form))
+    if form != "sgx-v3":
+        raise UsageError("hardware quotes in its own form", hint="--form goes with --simulate")
     found = detect(lambda: _read(collateral))
     if found.tee != "snp":
         _read(collateral)

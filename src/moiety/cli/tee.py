@@ -38,6 +38,8 @@ def quote(
     SEV-SNP; of a TPM, its PCRs and the log of what was booted.
     """
     data = _report_data(report_data)
+    if tpm and simulate:
+        raise UsageError("a TPM is not simulated here", hint="leave out --simulate or --tpm")
     if tpm:
         body = _by_tpm(tpm, data, out)
     else:

@@ -32,12 +32,14 @@ class Finding:
     proves: bool = False
     """Whether it is hardware that this machine can prove what it runs by."""
 
+    here: bool = True
+    """False for what is not here, and need not be."""
+
     @property
     def line(self) -> str:
-        """The finding in one line."""
-        return f"{'✗' if self.todo else '✓'} {self.what}: {self.found}" + (
-            f" → {self.todo}" if self.todo else ""
-        )
+        """The finding in one line: ✓ good, ✗ something to do, · not here."""
+        mark = "✗" if self.todo else "✓" if self.here else "·"
+        return f"{mark} {self.what}: {self.found}" + (f" → {self.todo}" if self.todo else "")
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ def _sgx(machine: Machine) -> Finding:
     devices = [machine.at("dev/sgx_enclave"), machine.at("dev/sgx_provision")]
     missing = [path.name for path in devices if not path.exists()]
     if len(missing) == len(devices):
-        todo = "enable SGX and Flexible Launch Control in the firmware, if the processor has them"
-        return Finding("SGX", "no /dev/sgx_enclave and no /dev/sgx_provision", todo)
+        return _no_sgx(_flags(machine))
     if missing:
         return Finding(
             "SGX", f"no /dev/{missing[0]}", "load the kernel's own SGX driver, not an old one"
@@ -111,13 +112,36 @@ def _sgx(machine: Machine) -> Finding:
     return Finding("SGX", "/dev/sgx_enclave and /dev/sgx_provision can be opened", proves=True)
 
 
+def _no_sgx(flags: frozenset[str]) -> Finding:
+    """Why there is no device, by what the kernel says of the processor."""
+    if "sgx" not in flags:
+        todo = "enable SGX in the firmware, if the processor has it; a cloud must pass it on"
+        return Finding("SGX", "the processor shows none", todo)
+    if "sgx_lc" not in flags:
+        todo = "enable Flexible Launch Control in the firmware; without it there is no DCAP"
+        return Finding("SGX", "the processor has it, without launch control (sgx_lc)", todo)
+    todo = "use a kernel with CONFIG_X86_SGX; inside a container, pass on /dev/sgx_enclave, too"
+    return Finding("SGX", "the processor has it, but there is no /dev/sgx_enclave", todo)
+
+
+def _flags(machine: Machine) -> frozenset[str]:
+    """What the kernel says that the processor has; empty where it says nothing."""
+    try:
+        text = machine.at("proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return frozenset()
+    found = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return frozenset(found.group(1).split()) if found else frozenset()
+
+
 def _gramine(machine: Machine) -> Finding:
     path = machine.at("dev/attestation/attestation_type")
     if not path.exists():
         todo = (
             "for SGX, start this by gramine-sgx" if machine.at("dev/sgx_enclave").exists() else ""
         )
-        return Finding("Gramine", "this process does not run in an enclave of Gramine's", todo)
+        where = "this process does not run in an enclave of Gramine's"
+        return Finding("Gramine", where, todo, here=False)
     try:
         kind = machine.files.read(path).decode("ascii", "replace").strip()
     except OSError as error:
@@ -132,7 +156,7 @@ def _aesm(machine: Machine) -> Finding:
     """The service that has Intel's quoting enclave; only SGX asks it."""
     path = machine.at("var/run/aesmd/aesm.socket")
     if not machine.at("dev/sgx_enclave").exists():
-        return Finding("AESM", "not needed without SGX")
+        return Finding("AESM", "not needed without SGX", here=False)
     try:
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(TIMEOUT)
@@ -148,6 +172,8 @@ def _tsm(machine: Machine) -> Finding:
     root = machine.at("sys/kernel/config/tsm/report")
     guests = [name for name in ("tdx_guest", "sev-guest") if machine.at(f"dev/{name}").exists()]
     if not root.exists():
+        if not guests and "tdx_guest" in _flags(machine):
+            return Finding("TDX or SEV-SNP", "a TD, without /dev/tdx_guest", "modprobe tdx_guest")
         todo = ""
         if guests:
             mounted = machine.at("sys/kernel/config").exists()
@@ -155,7 +181,7 @@ def _tsm(machine: Machine) -> Finding:
                 "use Linux 6.7 or newer" if mounted else "mount -t configfs none /sys/kernel/config"
             )
         where = f"/dev/{guests[0]}, but no configfs-tsm" if guests else "not a machine under either"
-        return Finding("TDX or SEV-SNP", where, todo)
+        return Finding("TDX or SEV-SNP", where, todo, here=bool(guests))
     try:
         made = tsm.report(bytes(tsm.REPORT_DATA_SIZE), root=root, files=machine.files)
     except AttestationFailed as error:
@@ -168,7 +194,7 @@ def _tpm(machine: Machine) -> Finding:
     """A TPM is told of, and is no TEE."""
     path = machine.at("dev/tpmrm0")
     if not path.exists():
-        return Finding("TPM", "no /dev/tpmrm0; it would prove what was booted, and count")
+        return Finding("TPM", "none; it would prove what was booted, and count", here=False)
     if not os.access(path, os.R_OK | os.W_OK):
         return Finding("TPM", "no right to open /dev/tpmrm0", "join the group tss")
     if find_spec("tpm2_pytss") is None:
@@ -205,7 +231,7 @@ def _configured(machine: Machine) -> str:
 def _collateral(machine: Machine, path: Path | None) -> Finding:
     """How old a file of collateral is, by its own words: nothing is verified here."""
     if path is None:
-        return Finding("collateral", "no file was named (--collateral)")
+        return Finding("collateral", "no file was named (--collateral)", here=False)
     try:
         parts = json.loads(path.read_bytes())
         dates = [json.loads(parts[name]) for name in ("tcb_info", "qe_identity")]

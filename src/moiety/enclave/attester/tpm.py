@@ -105,8 +105,8 @@ class Tpm:
     def increment(self, index: int = COUNTER) -> int:
         """The counter's value after it went up by one; it is made at the first call.
 
-        A counter that its TPM's owner removes and makes anew starts above all that ever were (TPM
-        2.0 Library, Part 1, §37.2.4), so an old value never comes back.
+        Whoever can open the TPM can let it go up, too. One that is removed and made anew starts
+        above all that ever were (Part 1, "NV Counter Indexes"), so no old value comes back.
         """
         with self._asked():
             handle = self._counter(index)

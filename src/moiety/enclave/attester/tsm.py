@@ -28,6 +28,7 @@ PAUSE = 0.05
 """Seconds before the second attempt; each further one waits twice as long."""
 SNP_REPORT_SIZE = 1184
 
+_BUSY = (errno.EBUSY, errno.EWOULDBLOCK)
 _TDX_VERSIONS = (4, 5)
 _SNP_POLICY, _SNP_DATA, _SNP_MEASUREMENT = slice(0x08, 0x10), slice(0x50, 0x90), slice(0x90, 0xC0)
 _SNP_DEBUG = 1 << 19
@@ -61,14 +62,14 @@ def report(report_data: bytes, *, root: Path = ROOT, files: Files = DEVICES) -> 
 
 def _patiently(entry: Path, report_data: bytes, files: Files) -> Report:
     """The report, after further attempts while the kernel says that it is busy."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS - 1):
         try:
             return _once(entry, report_data, files)
         except OSError as error:
-            if error.errno not in (errno.EBUSY, errno.EWOULDBLOCK) or attempt == ATTEMPTS - 1:
+            if error.errno not in _BUSY:
                 raise
         time.sleep(PAUSE * 2**attempt)
-    raise InternalError("the last attempt returns or raises")
+    return _once(entry, report_data, files)
 
 
 def _once(entry: Path, report_data: bytes, files: Files) -> Report:
