@@ -24,6 +24,13 @@ from moiety.party.config import load_party
 from policy_kit import KEYS, RECORDED, ROOT, SIMULATED, TDX_MACHINE, signed, text
 
 
+def respelt(key: str) -> str:
+    """The same key with other unused bits in its last character."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    assert key.endswith("=")
+    return key[:-2] + alphabet[alphabet.index(key[-2]) ^ 1] + "="
+
+
 def parsed(source: str) -> TeePolicy:
     return TeePolicy.parse(source.encode(), "policy")
 
@@ -134,6 +141,7 @@ def test_a_simulation_is_admitted_by_its_section_only() -> None:
         (text(threshold=0), "outside 1..64"),
         (text(keys=()), "there are 0 signers"),
         (text().replace("ed25519:", "rsa:", 1), "not a signing key"),
+        (text().replace(KEYS[1].public, respelt(KEYS[0].public)), "another way to write a key"),
         (text().replace("version = 1", "version = 2", 1), "outside 1..1"),
         (text().replace("production = true", "", 1), "production is missing"),
     ],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, parse_toml, read_file
-from moiety.agreement.signing import public_key
+from moiety.agreement.signing import public_key, public_text
 from moiety.enclave.policy import EnclavePolicy, Machine, Signer
 from moiety.enclave.snp_policy import PARTS, SnpPolicy
 from moiety.enclave.snp_verify import SnpGenuine
@@ -93,9 +93,11 @@ class TeePolicy:
 
 
 def _keys(fields: Fields) -> tuple[str, ...]:
+    """The signers, each written in the one form that a key has: so none counts twice."""
     keys = fields.names("signers")
     for key in keys:
-        public_key(key)
+        if public_text(public_key(key)) != key:
+            raise ConfigError(f"{fields.where}: '{key}' is another way to write a key")
     return keys
 
 
