@@ -72,7 +72,7 @@ def test_a_certificate_is_recognised(moiety, fails, policy: Path, trial: Path, t
     assert "no collateral for sgx-" in told
 
 
-def test_a_token_is_written_whatever_it_says(moiety, policy: Path, tmp_path: Path) -> None:
+def test_a_token_is_written_whatever_it_says(moiety, fails, policy: Path, tmp_path: Path) -> None:
     key, token = tmp_path / "key.pem", tmp_path / "token"
     mine = SigningKey.create()
     mine.save(key)
@@ -80,6 +80,11 @@ def test_a_token_is_written_whatever_it_says(moiety, policy: Path, tmp_path: Pat
     code, _, _ = moiety("tee", "verify", *quote_of("tdx"), "--policy", policy, *options)
     good = read_result(token.read_text(), mine.public, now=RECORDED_AT, nonce="asked-with-this")
     assert code == 0 and good.status == "affirming"
+    reading = ("tee", "token", token, "--key", mine.public, "--at", AT)
+    code, out, _ = moiety(*reading, "--nonce", "asked-with-this", "--json")
+    assert code == 0 and json.loads(out)["status"] == "affirming"
+    assert "another nonce" in fails(5, *reading, "--nonce", "asked-with-that")
+    assert "good for 300 s" in fails(5, "tee", "token", token, "--key", mine.public)
     bare = signed(tmp_path / "bare.toml", text("", tees=""))
     code, _, _ = moiety("tee", "verify", *quote_of("tdx"), "--policy", bare, *options)
     bad = read_result(token.read_text(), mine.public, now=RECORDED_AT)

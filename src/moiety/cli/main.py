@@ -29,6 +29,7 @@ from moiety.cli.party import data, init, job, offline, peer, run
 from moiety.cli.tee import tee
 from moiety.cli.tee_collateral import collateral
 from moiety.cli.tee_policy import policy
+from moiety.cli.tee_token import token
 from moiety.cli.tee_verify import verify
 from moiety.cli.transform import transform
 from moiety.cli.try_ import try_
@@ -51,6 +52,7 @@ app.command()(offline)
 app.add_typer(enclave, name="enclave")
 app.add_typer(tee, name="tee")
 tee.command()(verify)
+tee.command()(token)
 tee.add_typer(policy, name="policy")
 tee.add_typer(collateral, name="collateral")
 app.add_typer(dealer, name="dealer")
