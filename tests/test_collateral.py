@@ -200,3 +200,11 @@ def test_a_pccs_that_is_not_there_is_told() -> None:
     quote = Quote.parse(split(recorded_quote("sgx"))[0])
     with pytest.raises(AttestationFailed, match=r"127\.0\.0\.1 gave no collateral"):
         fetch("http://127.0.0.1:9", quote)
+
+
+def test_a_revocation_list_of_another_version_is_refused() -> None:
+    parts = json.loads(GOOD)
+    assert "020101" in parts["pck_crl"]
+    parts["pck_crl"] = parts["pck_crl"].replace("020101", "020111", 1)
+    with pytest.raises(DataError, match="revocation list"):
+        read_bundle(json.dumps(parts).encode())

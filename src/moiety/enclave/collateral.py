@@ -8,7 +8,7 @@ its form; `verify` checks every part. There is no address that is asked by defau
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from cryptography import x509
 from moiety.enclave.evidence import COLLATERAL_LIMIT, Collateral, parse_collateral
 from moiety.enclave.quote import TDX_TEE_TYPE, Quote
 from moiety.errors import AttestationFailed, ConfigError, DataError
+from moiety.wire.certificates import UNREADABLE
 
 SOON = 7
 """Days before its expiry from which collateral is warned about."""
@@ -198,9 +199,9 @@ def _seconds(date: str) -> int:
 
 def _crl_ends(parts: Collateral) -> list[int]:
     """When the revocation lists must be renewed."""
-    load: Callable[[bytes], x509.CertificateRevocationList] = x509.load_der_x509_crl
+    lists = (parts.root_ca_crl, parts.pck_crl)
     try:
-        ends = [load(each).next_update_utc for each in (parts.root_ca_crl, parts.pck_crl)]
-    except ValueError as error:
+        ends = [x509.load_der_x509_crl(each).next_update_utc for each in lists]
+    except UNREADABLE as error:
         raise DataError("a revocation list in the bundle cannot be read") from error
     return [int(end.timestamp()) for end in ends if end is not None]

@@ -257,5 +257,5 @@ def _issued(evidence: Evidence) -> int:
         revocations = x509.load_der_x509_crl(evidence.collateral.pck_crl).last_update_utc
         issued = [datetime.fromisoformat(date) for date in dates] + [revocations]
         return min(int(date.timestamp()) for date in issued)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise AttestationFailed("collateral has an unreadable issue date") from error
