@@ -60,10 +60,12 @@ def verify(
 
 def _tell(found: Appraisal, *, as_json: bool) -> None:
     what = found.found
-    if what is None or found.refusals:
+    if what is None:
+        raise AttestationFailed(found.refusals[0], hint=found.hint)
+    if found.refusals:
         raise AttestationFailed(
             f"refused by the policy '{found.policy.name}':\n  - " + "\n  - ".join(found.refusals),
-            hint=found.hint or "ask its operator, or have the policy changed and signed again",
+            hint="ask its operator, or have the policy changed and signed again",
         )
     body = {**_described(found, what), **_platform(what), "notes": _notes(found)}
     console.result(body, "\n".join(_text(body)), as_json=as_json)

@@ -53,7 +53,8 @@ def _enclaves(policy: TeePolicy) -> str:
 
 
 def _machines(policy: TeePolicy) -> str:
-    return _list("with mr_td", frozenset(each.mr_td for each in policy.dcap.machines))
+    named = _list("with mr_td", frozenset(each.mr_td for each in policy.dcap.machines))
+    return named and f"{named}, each with its four RTMRs"
 
 
 def _snp_machines(policy: TeePolicy) -> str:
@@ -89,7 +90,7 @@ def _snp_platforms(policy: SnpPolicy) -> str:
 
 
 def _refused(policy: TeePolicy) -> Iterator[str]:
-    yield "Anything that it can be debugged in, and machines that may be migrated."
+    yield "Anything that can be debugged, and machines that may be migrated."
     if policy.dcap.simulation_root_sha256 is None:
         yield "Simulations."
     for tee in TEES:
