@@ -40,6 +40,7 @@ def snp_report(report_data, policy=0x30000):
     report = bytearray(1184)
     report[0x00:0x04] = (2).to_bytes(4, "little")
     report[0x08:0x10] = policy.to_bytes(8, "little")
+    report[0x34:0x38] = (1).to_bytes(4, "little")
     report[0x50:0x90] = report_data
     report[0x90:0xC0] = MRTD
     return bytes(report)

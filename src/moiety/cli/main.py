@@ -27,6 +27,10 @@ from moiety.cli.enclave import enclave
 from moiety.cli.explain import explain
 from moiety.cli.party import data, init, job, offline, peer, run
 from moiety.cli.tee import tee
+from moiety.cli.tee_collateral import collateral
+from moiety.cli.tee_policy import policy
+from moiety.cli.tee_token import token
+from moiety.cli.tee_verify import verify
 from moiety.cli.transform import transform
 from moiety.cli.try_ import try_
 from moiety.errors import InternalError, MoietyError, UsageError
@@ -47,6 +51,10 @@ app.command()(run)
 app.command()(offline)
 app.add_typer(enclave, name="enclave")
 app.add_typer(tee, name="tee")
+tee.command()(verify)
+tee.command()(token)
+tee.add_typer(policy, name="policy")
+tee.add_typer(collateral, name="collateral")
 app.add_typer(dealer, name="dealer")
 app.add_typer(transform, name="transform")
 app.add_typer(audit, name="audit")

@@ -72,7 +72,7 @@ class Evidence:
             quote.report,
             quote.qe_report,
             quote.pck_chain,
-            _parse_collateral(collateral),
+            parse_collateral(collateral),
             _SEAL,
         )
 
@@ -95,7 +95,7 @@ def unpack(data: bytes) -> tuple[bytes, bytes]:
     return bytes(data[_LENGTHS.size : split]), bytes(data[split:])
 
 
-def _parse_collateral(data: bytes) -> Collateral:
+def parse_collateral(data: bytes) -> Collateral:
     """Nine named parts; RecursionError is what `json` raises on hostile nesting."""
     try:
         parts = json.loads(data.decode("utf-8"))

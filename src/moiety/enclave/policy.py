@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 
-from moiety.enclave.quote import EnclaveReport
-from moiety.enclave.verify import PLATFORM_FLAGS, Authentic
+from moiety.enclave.quote import EnclaveReport, TdReport
+from moiety.enclave.verify import PLATFORM_FLAGS, Authentic, Genuine
 from moiety.errors import AttestationFailed, ConfigError, InternalError
 
 TCB_STATUSES = (
@@ -18,6 +18,9 @@ TCB_STATUSES = (
 )
 """Intel's words, without `Revoked`, which no policy may accept."""
 
+DCAP_TEES = ("sgx", "tdx")
+"""What Intel's quotes are of: enclaves, and virtual machines."""
+
 _SEAL = object()
 
 
@@ -28,6 +31,18 @@ class Signer:
     mr_signer: bytes
     isv_prod_id: int
     min_isv_svn: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One virtual machine (TD): what it started with, and all that it measured as it started."""
+
+    mr_td: bytes
+    rtmrs: tuple[bytes, bytes, bytes, bytes]
+
+    def __post_init__(self) -> None:
+        if any(len(each) != 48 for each in (self.mr_td, *self.rtmrs)):
+            raise ConfigError("enclave policy: mr_td and rtmr0 to rtmr3 have 48 bytes each")
 
 
 @dataclass(frozen=True)
@@ -48,17 +63,23 @@ class Accepted:
 class EnclavePolicy:
     """What one party demands of an enclave.
 
-    An enclave matches by measurement (MRENCLAVE) or by `signer`. `max_age` bounds, in seconds, how
-    old the vendor's collateral may be. `accepted_platform` lists those of `PLATFORM_FLAGS` that a
-    platform may have. `allow_simulation` needs the SHA-256 of the one simulation root it accepts,
-    and makes the policy, and all it accepts, non-production. A debug enclave is refused always.
+    An enclave matches by measurement (MRENCLAVE) or by `signer`, a virtual machine by `machines`;
+    `tees` lists which of the two kinds are accepted. `max_age` bounds, in seconds, how old the
+    vendor's collateral may be, `min_tcb_evaluation` which of its evaluations counts at least.
+    `accepted_platform` lists those of `PLATFORM_FLAGS` that a platform may have, `ppids` the
+    processors, where not None. `allow_simulation` needs the SHA-256 of the one simulation root it
+    accepts, and makes the policy, and all it accepts, non-production. Debug is refused always.
     """
 
+    tees: frozenset[str] = frozenset({"sgx"})
     measurements: frozenset[bytes] = frozenset()
     signer: Signer | None = None
+    machines: frozenset[Machine] = frozenset()
     tcb_statuses: frozenset[str] = frozenset()
     accepted_advisories: frozenset[str] = frozenset()
     accepted_platform: frozenset[str] = frozenset()
+    min_tcb_evaluation: int | None = 0
+    ppids: frozenset[bytes] | None = None
     max_age: int | None = None
     allow_simulation: bool = False
     simulation_root_sha256: bytes | None = None
@@ -69,6 +90,7 @@ class EnclavePolicy:
             and "allow_simulation needs the SHA-256 of the simulation's root",
             (not self.allow_simulation and self.simulation_root_sha256 is not None)
             and "a simulation root is pinned, but allow_simulation is not set",
+            _unknown("tees", self.tees, DCAP_TEES),
             _unknown("tcb_statuses", self.tcb_statuses, TCB_STATUSES),
             _unknown("accepted_platform", self.accepted_platform, PLATFORM_FLAGS),
             any(len(each) != 32 for each in self.measurements) and "a measurement has 32 bytes",
@@ -83,7 +105,7 @@ class EnclavePolicy:
 
     def accept(self, authentic: Authentic) -> Accepted:
         """The evidence as accepted; AttestationFailed lists every refusal at once."""
-        refusals = list(self._refusals(authentic))
+        refusals = self.refusals(authentic)
         if refusals:
             raise AttestationFailed(
                 "the enclave is refused by policy:\n  - " + "\n  - ".join(refusals),
@@ -91,28 +113,39 @@ class EnclavePolicy:
             )
         return Accepted(authentic, self.production and authentic.production, _SEAL)
 
-    def _refusals(self, authentic: Authentic) -> Iterator[str]:
-        if authentic.evidence.report.debug:
-            yield "it is a debug enclave: its host reads its memory"
-        yield from self._of_kind(authentic)
-        yield from self._of_code(authentic)
-        yield from self._of_platform(authentic)
-        yield from self._of_age(authentic)
+    def refusals(self, found: Genuine) -> tuple[str, ...]:
+        """Every reason to refuse it, as sentences; none if it is acceptable."""
+        return tuple(self._refusals(found))
 
-    def _of_kind(self, authentic: Authentic) -> Iterator[str]:
-        if authentic.production:
+    def _refusals(self, found: Genuine) -> Iterator[str]:
+        if found.evidence.report.debug:
+            yield "it is a debug enclave: its host reads its memory"
+        yield from self._of_kind(found)
+        report = found.evidence.report
+        if isinstance(report, EnclaveReport):
+            yield from self._of_enclave(report)
+        else:
+            yield from self._of_machine(report)
+        yield from self._of_platform(found)
+        yield from self._of_age(found)
+
+    def _of_kind(self, found: Genuine) -> Iterator[str]:
+        kind = found.tee.removeprefix("sim-")
+        if kind not in self.tees:
+            yield f"it is of the kind {kind}, which is not among the accepted ones"
+        if found.production:
             return
         if not self.allow_simulation:
             yield "it is a simulation, which keeps nothing from its host"
-        elif not hmac.compare_digest(self.simulation_root_sha256 or b"", authentic.root_sha256):
-            yield f"it is a simulation under another root, {authentic.root_sha256.hex()}"
+        elif not hmac.compare_digest(self.simulation_root_sha256 or b"", found.root_sha256):
+            yield f"it is a simulation under another root, {found.root_sha256.hex()}"
 
-    def _of_code(self, authentic: Authentic) -> Iterator[str]:
-        report, signer = authentic.evidence.report, self.signer
-        if report.measurement in self.measurements:
+    def _of_enclave(self, report: EnclaveReport) -> Iterator[str]:
+        signer = self.signer
+        if report.mr_enclave in self.measurements:
             return
-        if signer is None or not isinstance(report, EnclaveReport):
-            yield f"measurement {report.measurement.hex()} is not among the accepted ones"
+        if signer is None:
+            yield f"measurement {report.mr_enclave.hex()} is not among the accepted ones"
         elif (report.mr_signer, report.isv_prod_id) != (signer.mr_signer, signer.isv_prod_id):
             yield (
                 f"measurement {report.mr_enclave.hex()}, of signer {report.mr_signer.hex()} and "
@@ -121,22 +154,43 @@ class EnclavePolicy:
         elif report.isv_svn < signer.min_isv_svn:
             yield f"security version {report.isv_svn} is below {signer.min_isv_svn}"
 
-    def _of_platform(self, authentic: Authentic) -> Iterator[str]:
-        if authentic.tcb_status not in self.tcb_statuses:
-            yield f"TCB status {authentic.tcb_status} is not among the accepted ones"
-        for advisory in authentic.advisories:
+    def _of_machine(self, report: TdReport) -> Iterator[str]:
+        """All five registers must be those of one accepted machine; the nearest one is told."""
+        found = (report.mr_td, *report.rtmrs)
+        names = ("mr_td", "rtmr0", "rtmr1", "rtmr2", "rtmr3")
+        differing = [
+            [name for name, a, b in zip(names, found, (m.mr_td, *m.rtmrs), strict=True) if a != b]
+            for m in self.machines
+        ]
+        for name in min(differing, key=len, default=names):
+            register = found[names.index(name)].hex()
+            yield f"{name} {register} is not that of an accepted machine"
+
+    def _of_platform(self, found: Genuine) -> Iterator[str]:
+        if found.tcb_status not in self.tcb_statuses:
+            yield f"TCB status {found.tcb_status} is not among the accepted ones"
+        for advisory in found.advisories:
             if advisory not in self.accepted_advisories:
                 yield f"advisory {advisory} applies to its platform and is not accepted"
-        for flag in authentic.platform_flags:
+        for flag in found.platform_flags:
             if flag not in self.accepted_platform:
                 yield f"its platform has {flag}, which is not accepted"
+        if self.ppids is not None and found.ppid not in self.ppids:
+            yield f"its processor, PPID {found.ppid.hex()}, is not among the accepted ones"
 
-    def _of_age(self, authentic: Authentic) -> Iterator[str]:
-        age = authentic.verified_at - authentic.collateral_issued
+    def _of_age(self, found: Genuine) -> Iterator[str]:
+        age = found.verified_at - found.collateral_issued
         if self.max_age is None:
             yield "no greatest age of its collateral is set"
         elif age > self.max_age:
             yield f"its collateral is {age} s old, above {self.max_age} s"
+        if self.min_tcb_evaluation is None:
+            yield "no least TCB evaluation is set"
+        elif found.tcb_evaluation < self.min_tcb_evaluation:
+            yield (
+                f"the vendor's TCB evaluation {found.tcb_evaluation} is older than "
+                f"{self.min_tcb_evaluation}, the least that is accepted"
+            )
 
 
 def _unknown(name: str, values: frozenset[str], known: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Evidence → Authentic: signed by a genuine platform, about this channel. Not yet acceptable.
+"""Evidence → Genuine → Authentic: signed by a platform, then about this channel; not yet accepted.
 
 Two verifiers, one appraisal. `IntelVerifier` has Intel's root compiled in (by dcap-qvl) and takes
 none; `SimulationVerifier` takes a root, and what it passes is never `production`. dcap-qvl checks
@@ -10,16 +10,17 @@ platforms. Its claims-only policy is used, so that a stale platform is *named* h
 import hashlib
 import hmac
 import json
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from dcap_qvl import QuoteCollateralV3, QuotePolicy, QuoteVerifier
 
 from moiety.enclave.binding import Binding
 from moiety.enclave.evidence import Evidence
-from moiety.enclave.quote import EnclaveReport
+from moiety.enclave.quote import TDX_TEE_TYPE, EnclaveReport, TdReport
 from moiety.errors import AttestationFailed, ConfigError, InternalError
 from moiety.wire.certificates import UNREADABLE
 
@@ -29,25 +30,29 @@ INTEL_ROOT_SHA256 = bytes.fromhex(
 SIMULATION_NAME = "moiety SIMULATION ONLY"
 PLATFORM_FLAGS = ("dynamic_platform", "cached_keys", "smt_enabled")
 
-Tee = Literal["sgx", "sim-sgx"]
+Tee = Literal["sgx", "tdx", "sim-sgx", "sim-tdx"]
 _SEAL = object()
+_SIMULATED: dict[Tee, Tee] = {"sgx": "sim-sgx", "tdx": "sim-tdx"}
 
 
 @dataclass(frozen=True)
-class Authentic:
-    """Evidence that a platform under the named root signed about this binding, at `verified_at`.
+class Genuine:
+    """Evidence that a platform under the named root signed, at `verified_at`; about nothing yet.
 
     `tcb_status` and `advisories` are the vendor's words about the platform; `platform_flags` are
-    those of `PLATFORM_FLAGS` that its certificate sets. `collateral_issued` is the older of the
-    issue dates of TCB info and QE identity. Times are seconds since 1970.
+    those of `PLATFORM_FLAGS` that its certificate sets; `tcb_evaluation` numbers the vendor's data
+    that it was judged by, the older of TCB info and QE identity; `ppid` names the processor.
+    `collateral_issued` is the oldest issue date of what the host supplied. Times are seconds since
+    1970.
     """
 
     evidence: Evidence
-    binding: Binding = field(repr=False)
     tee: Tee
     tcb_status: str
     advisories: tuple[str, ...]
     platform_flags: tuple[str, ...]
+    tcb_evaluation: int
+    ppid: bytes
     root_sha256: bytes
     collateral_issued: int
     verified_at: int
@@ -55,12 +60,19 @@ class Authentic:
 
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
-            raise InternalError("Authentic is made by a verifier only")
+            raise InternalError(f"{type(self).__name__} is made by a verifier only")
 
     @property
     def production(self) -> bool:
         """True for hardware under Intel's root; never for a simulation."""
-        return self.tee == "sgx"
+        return self.tee in ("sgx", "tdx")
+
+
+@dataclass(frozen=True)
+class Authentic(Genuine):
+    """Genuine evidence that is about this binding: a key may be released, if a policy accepts."""
+
+    binding: Binding = field(repr=False)
 
 
 class Verifier(Protocol):
@@ -71,16 +83,50 @@ class Verifier(Protocol):
         ...
 
 
-class IntelVerifier:
-    """Authenticity under Intel's SGX root."""
+class _Dcap:
+    """What both verifiers do, each under its one root."""
+
+    _engine: QuoteVerifier
+    _root_sha256: bytes
+    _simulated: bool
+
+    def examine(self, evidence: Evidence, *, now: int) -> Genuine:
+        """The evidence as its platform signs it, about whatever; AttestationFailed otherwise."""
+        claims = _claims(self._engine, evidence, now)
+        _check_same_reading(evidence, claims)
+        return _genuine(evidence, claims, self._tee(claims), self._root_sha256, now)
 
     def verify(self, evidence: Evidence, binding: Binding, *, now: int) -> Authentic:
-        """The evidence as Intel's platforms sign it; `now` in seconds since 1970."""
-        return _appraise(QuoteVerifier(), "sgx", INTEL_ROOT_SHA256, (evidence, binding), now)
+        """The evidence as its platform signs it about `binding`; `now` in seconds since 1970."""
+        found = self.examine(evidence, now=now)
+        if not hmac.compare_digest(evidence.report.report_data, binding.report_data):
+            raise AttestationFailed(
+                "evidence is not about this channel and job: its report data differ",
+                hint="the evidence is from another session, another job or another peer: "
+                "connect again",
+            )
+        same = {each.name: getattr(found, each.name) for each in fields(found)}
+        return Authentic(**same, binding=binding, seal=_SEAL)
+
+    def _tee(self, claims: dict[str, Any]) -> Tee:
+        kind: Tee = "tdx" if claims["tee_type"] == TDX_TEE_TYPE else "sgx"
+        return _SIMULATED[kind] if self._simulated else kind
 
 
-class SimulationVerifier:
+class IntelVerifier(_Dcap):
+    """Authenticity under Intel's SGX root, for SGX and TDX alike."""
+
+    _root_sha256 = INTEL_ROOT_SHA256
+    _simulated = False
+
+    def __init__(self) -> None:
+        self._engine = QuoteVerifier()
+
+
+class SimulationVerifier(_Dcap):
     """Authenticity under a simulator's own root: shows the order of events, proves no secrecy."""
+
+    _simulated = True
 
     def __init__(self, root_der: bytes) -> None:
         """Raise ConfigError for a root that does not call itself a simulation."""
@@ -93,38 +139,8 @@ class SimulationVerifier:
                 f"root {subject!r} is not a simulation's",
                 hint=f"its subject says {SIMULATION_NAME!r}; for hardware use IntelVerifier",
             )
-        self._root = root_der
-
-    def verify(self, evidence: Evidence, binding: Binding, *, now: int) -> Authentic:
-        """The evidence as this simulator signs it; `now` in seconds since 1970."""
-        root_sha256 = hashlib.sha256(self._root).digest()
-        engine = QuoteVerifier(self._root)
-        return _appraise(engine, "sim-sgx", root_sha256, (evidence, binding), now)
-
-
-def _appraise(
-    engine: QuoteVerifier, tee: Tee, root_sha256: bytes, about: tuple[Evidence, Binding], now: int
-) -> Authentic:
-    evidence, binding = about
-    claims = _claims(engine, evidence, now)
-    _check_same_reading(evidence, claims)
-    if not hmac.compare_digest(evidence.report.report_data, binding.report_data):
-        raise AttestationFailed(
-            "evidence is not about this channel and job: its report data differ",
-            hint="the evidence is from another session, another job or another peer: connect again",
-        )
-    return Authentic(
-        evidence=evidence,
-        binding=binding,
-        tee=tee,
-        tcb_status=claims["tcb"]["status"],
-        advisories=tuple(sorted(claims["tcb"]["advisory_ids"])),
-        platform_flags=_platform_flags(claims["platform"]["pck"]),
-        root_sha256=root_sha256,
-        collateral_issued=_issued(evidence),
-        verified_at=now,
-        seal=_SEAL,
-    )
+        self._root_sha256 = hashlib.sha256(root_der).digest()
+        self._engine = QuoteVerifier(root_der)
 
 
 def _claims(engine: QuoteVerifier, evidence: Evidence, now: int) -> dict[str, Any]:
@@ -151,25 +167,62 @@ def _claims(engine: QuoteVerifier, evidence: Evidence, now: int) -> dict[str, An
     return claims
 
 
+def simulated_root(evidence: Evidence) -> bytes | None:
+    """The root (DER) that evidence of a simulation names; None for what does not call itself one.
+
+    Whoever verifies under it has shown nothing until it is compared with a pinned root.
+    """
+    try:
+        root = x509.load_pem_x509_certificates(evidence.pck_chain)[-1]
+        simulated = SIMULATION_NAME in root.subject.rfc4514_string()
+    except UNREADABLE:
+        return None
+    return root.public_bytes(Encoding.DER) if simulated else None
+
+
 def _advice(evidence: Evidence) -> str:
     """What to do about evidence that is not authentic, judged by what it calls itself."""
-    try:
-        chain = x509.load_pem_x509_certificates(evidence.pck_chain)
-        simulated = any(SIMULATION_NAME in each.subject.rfc4514_string() for each in chain)
-    except UNREADABLE:
-        simulated = False
-    if simulated:
+    if simulated_root(evidence) is not None:
         return "it is a SIMULATION's evidence; the policy admits none, or one under another root"
     return "get new collateral if a part expired; otherwise do not trust this platform"
 
 
+def _genuine(
+    evidence: Evidence, claims: dict[str, Any], tee: Tee, root_sha256: bytes, now: int
+) -> Genuine:
+    pck = claims["platform"]["pck"]
+    return Genuine(
+        evidence=evidence,
+        tee=tee,
+        tcb_status=claims["tcb"]["status"],
+        advisories=tuple(sorted(claims["tcb"]["advisory_ids"])),
+        platform_flags=_platform_flags(pck),
+        tcb_evaluation=min(claims["tcb"]["eval_data_number"], claims["qe"]["tcb_eval_data_number"]),
+        ppid=bytes(pck["ppid"]),
+        root_sha256=root_sha256,
+        collateral_issued=_issued(evidence),
+        verified_at=now,
+        seal=_SEAL,
+    )
+
+
 def _check_same_reading(evidence: Evidence, claims: dict[str, Any]) -> None:
     """What was verified is what was parsed: two parsers of one quote must not differ."""
-    report = evidence.report
-    if not isinstance(report, EnclaveReport):
-        raise AttestationFailed("evidence is of a virtual machine (TDX), not of an SGX enclave")
-    theirs = claims["report"]["SgxEnclave"]
-    mine = {
+    report, theirs = evidence.report, _flat(claims["report"])
+    mine = _enclave_reading(report) if isinstance(report, EnclaveReport) else _td_reading(report)
+    differing = [name for name, value in mine.items() if theirs.get(name) != value]
+    if differing:
+        raise AttestationFailed(f"two parsers read this quote differently: {', '.join(differing)}")
+
+
+def _flat(report: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the one report that dcap-qvl read, whatever its kind; 1.5 holds a 1.0."""
+    (found,) = report.values()
+    return {**found.get("base", {}), **found}
+
+
+def _enclave_reading(report: EnclaveReport) -> dict[str, Any]:
+    return {
         "mr_enclave": report.mr_enclave.hex(),
         "mr_signer": report.mr_signer.hex(),
         "isv_prod_id": report.isv_prod_id,
@@ -178,9 +231,13 @@ def _check_same_reading(evidence: Evidence, claims: dict[str, Any]) -> None:
         "cpu_svn": report.cpu_svn.hex(),
         "report_data": report.report_data.hex(),
     }
-    differing = [name for name, value in mine.items() if theirs[name] != value]
-    if differing:
-        raise AttestationFailed(f"two parsers read this quote differently: {', '.join(differing)}")
+
+
+def _td_reading(report: TdReport) -> dict[str, Any]:
+    same = ("td_attributes", "xfam", "mr_td", "mr_config_id", "mr_seam", "tee_tcb_svn")
+    registers = {f"rt_mr{n}": register.hex() for n, register in enumerate(report.rtmrs)}
+    named = {name: getattr(report, name).hex() for name in (*same, "report_data")}
+    return {**named, **registers}
 
 
 def _platform_flags(pck: dict[str, Any]) -> tuple[str, ...]:
@@ -200,5 +257,5 @@ def _issued(evidence: Evidence) -> int:
         revocations = x509.load_der_x509_crl(evidence.collateral.pck_crl).last_update_utc
         issued = [datetime.fromisoformat(date) for date in dates] + [revocations]
         return min(int(date.timestamp()) for date in issued)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise AttestationFailed("collateral has an unreadable issue date") from error

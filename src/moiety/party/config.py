@@ -14,6 +14,7 @@ from moiety.agreement.fields import Fields, read_file, read_toml
 from moiety.agreement.manifest import LEAKAGE, Job
 from moiety.agreement.signing import SigningKey
 from moiety.enclave.policy import EnclavePolicy
+from moiety.enclave.policy_signing import load_policy
 from moiety.enclave.verify import IntelVerifier, SimulationVerifier, Verifier
 from moiety.errors import ConfigError
 from moiety.transform.ledger import Ledger
@@ -212,22 +213,13 @@ def _budget(fields: Fields) -> Budget:
 
 
 def _enclave(home: Path, fields: Fields) -> EnclaveRules:
-    days = fields.whole("max_collateral_days", 30, low=1, high=366)
     root = fields.text("simulation_root", "")
     root_der = read_file(home / root) if root else None
     rules = EnclaveRules(
         hosts=fields.names("hosts", []),
         dealers=fields.names("dealers", []),
         verifier=SimulationVerifier(root_der) if root_der else IntelVerifier(),
-        policy=EnclavePolicy(
-            measurements=frozenset(map(_measurement, fields.names("measurements", []))),
-            tcb_statuses=frozenset(fields.names("tcb_statuses", [])),
-            accepted_advisories=frozenset(fields.names("accepted_advisories", [])),
-            accepted_platform=frozenset(fields.names("accepted_platform", [])),
-            max_age=days * 86400,
-            allow_simulation=fields.flag("allow_simulation", False),
-            simulation_root_sha256=hashlib.sha256(root_der).digest() if root_der else None,
-        ),
+        policy=_signed(home, fields) if "policy" in fields.unread() else _policy(fields, root_der),
         leakage=fields.names("leakage", list(LEAKAGE)),
     )
     fields.done()
@@ -236,6 +228,30 @@ def _enclave(home: Path, fields: Fields) -> EnclaveRules:
         known = ", ".join(LEAKAGE)
         raise ConfigError(f"{fields.where}: leakage has {', '.join(unknown)}; known: {known}")
     return rules
+
+
+def _signed(home: Path, fields: Fields) -> EnclavePolicy:
+    """The demands of a policy file, which all of the keys named here signed."""
+    pinned = fields.names("policy_signers")
+    if not pinned:
+        raise ConfigError(
+            f"{fields.where}: policy_signers is empty",
+            hint="name the keys that must have signed the policy, as ed25519:…",
+        )
+    return load_policy(home / fields.text("policy"), pinned).dcap
+
+
+def _policy(fields: Fields, root_der: bytes | None) -> EnclavePolicy:
+    days = fields.whole("max_collateral_days", 30, low=1, high=366)
+    return EnclavePolicy(
+        measurements=frozenset(map(_measurement, fields.names("measurements", []))),
+        tcb_statuses=frozenset(fields.names("tcb_statuses", [])),
+        accepted_advisories=frozenset(fields.names("accepted_advisories", [])),
+        accepted_platform=frozenset(fields.names("accepted_platform", [])),
+        max_age=days * 86400,
+        allow_simulation=fields.flag("allow_simulation", False),
+        simulation_root_sha256=hashlib.sha256(root_der).digest() if root_der else None,
+    )
 
 
 def _measurement(text: str) -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 from moiety.enclave.attester.files import DEVICES, Files, explained, read_text
 from moiety.enclave.evidence import pack
 from moiety.enclave.quote import Quote, TdReport
+from moiety.enclave.snp import SnpReport
 from moiety.errors import AttestationFailed, InternalError
 
 ROOT = Path("/sys/kernel/config/tsm/report")
@@ -26,12 +27,9 @@ REPORT_DATA_SIZE = 64
 ATTEMPTS = 5
 PAUSE = 0.05
 """Seconds before the second attempt; each further one waits twice as long."""
-SNP_REPORT_SIZE = 1184
 
 _BUSY = (errno.EBUSY, errno.EWOULDBLOCK)
 _TDX_VERSIONS = (4, 5)
-_SNP_POLICY, _SNP_DATA, _SNP_MEASUREMENT = slice(0x08, 0x10), slice(0x50, 0x90), slice(0x90, 0xC0)
-_SNP_DEBUG = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -154,9 +152,9 @@ class SnpAttester:
         """Take a first report, for the measurement; AttestationFailed in a machine under debug."""
         self._root = root
         self._files = files
-        out = self._report(bytes(REPORT_DATA_SIZE)).out
-        _refuse_debug(bool(int.from_bytes(out[_SNP_POLICY], "little") & _SNP_DEBUG))
-        self.measurement = out[_SNP_MEASUREMENT]
+        first = SnpReport.parse(self._report(bytes(REPORT_DATA_SIZE)).out)
+        _refuse_debug(first.debug)
+        self.measurement = first.measurement
 
     def quote(self, report_data: bytes) -> bytes:
         """Evidence over exactly these 64 bytes; AttestationFailed if the kernel reports others."""
@@ -167,9 +165,7 @@ class SnpAttester:
         made = report(report_data, root=self._root, files=self._files)
         if made.provider != SNP:
             raise AttestationFailed(f"configfs-tsm has the driver {made.provider}, not {SNP}")
-        if len(made.out) != SNP_REPORT_SIZE:
-            raise AttestationFailed(f"a report of {len(made.out)} bytes, not {SNP_REPORT_SIZE}")
-        _compare(made.out[_SNP_DATA], report_data)
+        _compare(SnpReport.parse(made.out).report_data, report_data)
         return made
 
 
