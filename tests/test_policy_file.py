@@ -282,6 +282,7 @@ def test_a_party_may_demand_what_a_signed_policy_says(officer) -> None:
             "unknown measurements",
         ),
     ],
+    ids=["unset", "nobody", "somebody else", "beside measurements"],
 )
 def test_a_party_must_pin_who_signed(officer, named: str, kind: type, because: str) -> None:
     with pytest.raises(kind, match=because):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from moiety.agreement.fields import read_toml
 from moiety.agreement.manifest import load_job, pin_text
 from moiety.agreement.model import TRAINING
+from moiety.cli.stage_texts import DEALER, ENCLAVE, JOB, MEMBER, POLICY, TRANSFORM
 from moiety.data.credit import ID, CreditSplit
 from moiety.enclave.attester.simulation import SimulationPlatform
 from moiety.enclave.measure import measurement
@@ -17,75 +18,6 @@ from moiety.party.agree import sign
 from moiety.party.config import DataSet, load_credentials, load_party
 from moiety.party.setup import add_data, add_peer, init_dealer, init_party
 from moiety.wire.certificates import fingerprint
-
-_POLICY = """\
-purposes = ["{purpose}"]
-models = {models}
-training = ["{training}"]
-scores_to = ["{scores_to}"]
-scored_by = ["{scored_by}"]
-max_peer_rows = {max_rows}
-min_common = {min_common}
-min_applicants = {applicants}
-max_predictions = {predictions}
-
-[columns]
-{columns}
-
-{admitted}
-"""
-
-_ENCLAVE = """\
-[enclave]
-hosts = ["operator"]
-leakage = ["{leakage}"]
-measurements = ["{measurement}"]
-tcb_statuses = ["UpToDate"]
-accepted_advisories = []
-allow_simulation = true
-simulation_root = "simulation-root.der"
-"""
-
-_DEALER = """\
-[enclave]
-hosts = ["operator"]
-dealers = ["{pinned}"]
-"""
-
-_TRANSFORM = """\
-[transform]
-max_epsilon = {budget}
-delta = {delta}
-"""
-
-_JOB = """\
-version = 1
-purpose = "{purpose}"
-
-[model]
-kind = "{model}"
-training = "{training}"
-partition = "{partition}"
-{options}{agreed}{parties}
-{alignment}
-{dealer}
-[release]
-scores_to = "{scores_to}"
-scored_by = "{scored_by}"
-predictions = {predictions}
-
-[plan]
-network = "lan"
-"""
-
-_MEMBER = """
-[parties.{name}]
-certificate = "{certificate}"
-signing_key = "{signing_key}"
-train = "{train}"
-{score}columns = {columns}
-{label}max_rows = {max_rows}
-"""
 
 
 @dataclass(frozen=True)
@@ -216,17 +148,17 @@ def _helper(stage: Stage) -> tuple[str, str]:
         told = "".join(f"{key} = {_value(value)}\n" for key, value in terms.transform.items())
         delta = terms.transform.get("delta", 1e-6)
         budget = max(terms.budget, float(terms.transform["epsilon"]))
-        return _TRANSFORM.format(budget=budget, delta=delta), f"[transform]\n{told}"
+        return TRANSFORM.format(budget=budget, delta=delta), f"[transform]\n{told}"
     if terms.dealer:
         home = stage.folder / "dealer"
         init_dealer(home)
         pinned = pin_text(fingerprint(load_credentials(home).certificate))
         table = f'[dealer]\nhost = "operator"\ncertificate = "{pinned}"\n'
-        return _DEALER.format(pinned=pinned), table
+        return DEALER.format(pinned=pinned), table
     platform = SimulationPlatform.create(stage.folder / "enclave" / "platform")
     for home in stage.homes.values():
         (home / "simulation-root.der").write_bytes(platform.root_der)
-    admitted = _ENCLAVE.format(measurement=measurement().hex(), leakage=terms.leakage)
+    admitted = ENCLAVE.format(measurement=measurement().hex(), leakage=terms.leakage)
     return admitted, f'[enclave]\nhost = "operator"\nleakage = "{terms.leakage}"\n'
 
 
@@ -248,7 +180,7 @@ def _policy(actor: Actor, terms: Terms, admitted: str) -> str:
     least = terms.min_applicants or terms.min_common
     models = _list(TRAINING[terms.training])
     told = {"models": models, "columns": columns, "admitted": admitted, "applicants": least}
-    return _POLICY.format(**vars(terms), **told)
+    return POLICY.format(**vars(terms), **told)
 
 
 def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
@@ -267,7 +199,7 @@ def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
         "dealer": dealer,
         "parties": "".join(_member(cards[each.name], each, terms) for each in stage.actors),
     }
-    return _JOB.format(**told).replace("\n\n\n", "\n\n")
+    return JOB.format(**told).replace("\n\n\n", "\n\n")
 
 
 def _agreed(name: str, columns: Mapping[str, tuple[float, ...]]) -> str:
@@ -277,7 +209,7 @@ def _agreed(name: str, columns: Mapping[str, tuple[float, ...]]) -> str:
 def _member(card: Path, actor: Actor, terms: Terms) -> str:
     fields = read_toml(card)
     keys = {key: fields.text(key) for key in ("certificate", "signing_key")}
-    return _MEMBER.format(
+    return MEMBER.format(
         name=actor.name,
         **keys,
         train=actor.train,
