@@ -129,6 +129,26 @@ def point_functions():
             yield name, f"{n:,} keys of {ring - 1} bits", *speeds, "M/s"
 
 
+def flow():
+    """What an enclave runs in constant flow: trees grown and walked, and tables joined."""
+    rows, counts, shape = 24_000, (64,) * 23, (20, 3, 0.3, 20)
+    codes = (words(23, rows) % 64).astype(np.uint8)
+    labels, size = (codes[0] > 40).astype(np.uint8), f"{rows:,} × 23 of 64 bins, 20 trees"
+    columns = counts, (False,) * 23
+    nodes, leaves = _core.grow_trees(codes, labels, columns, shape)
+    for name, work in (
+        ("grow trees", lambda: _core.grow_trees(codes, labels, columns, shape)),
+        ("walk trees", lambda: _core.score_trees(codes, columns, nodes, leaves)),
+    ):
+        yield name, size, *(1e3 * seconds for seconds in measure(work)), "ms"
+    ids = np.arange(WHOLE * 2, dtype="<u8").view(np.uint8).reshape(-1, 8)
+    tables = [
+        (part, np.zeros((WHOLE, 24), np.uint8)) for part in (ids[:WHOLE], ids[50_000:150_000])
+    ]
+    best, median = measure(lambda: _core.join_rows(bytes(32), tables))
+    yield "join", f"{WHOLE:,} + {WHOLE:,} rows of 24 B", 1e3 * best, 1e3 * median, "ms"
+
+
 def group():
     key = _core.PsiKey.random()
     items = [f"person {i}".encode() for i in range(ITEMS)]
@@ -181,6 +201,7 @@ def main():
         reals,
         ticks,
         point_functions,
+        flow,
         group,
         *([whole] if arguments.whole else []),
     ]

@@ -107,8 +107,10 @@ def test_the_transform_is_for_its_owner_only_and_follows_from_the_seed(fit, tmp_
     path = tmp_path / "transform.json"
     first = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
     fit("--seed", SEED)
     assert path.read_bytes() == first
+    path.unlink()
     fit()
     assert path.read_bytes() != first
 

@@ -1,11 +1,13 @@
 """Scoring inside the enclave: the receiver alone gets scores, and only of agreed people."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from moiety.data.bins import Bins
 from moiety.enclave.job import fit
-from moiety.enclave.scoring import ask_scores, people, score_inside
+from moiety.enclave.scoring import SALT, ask_mark, ask_scores, people, rounded, score_inside
 from moiety.errors import DataError, PeerLost, PeerMisbehaved, PolicyRefused
 from moiety.message import encode
 from moiety.party.coded import Coded
@@ -47,9 +49,19 @@ def asking(first, second, job=None):
     with line("lender") as (lender, near), line("payco") as (payco, far):
         return outcomes(
             lambda: enclave([near, far]),
-            lambda: ask_scores(lender, *first),
-            lambda: ask_scores(payco, *second),
+            lambda: asked(lender, first, mine=True),
+            lambda: asked(payco, second, mine=False),
         )
+
+
+def asked(channel, batch, *, mine):
+    """A party's part: the mark, these applicants, and nobody after them."""
+    assert len(ask_mark(channel, bytes(SALT))) == 32
+    found = ask_scores(channel, *batch, mine=mine)
+    if batch[1]:
+        name = "lender" if mine else "payco"
+        assert ask_scores(channel, people([]), 0, table(name, 0), mine=mine).size == 0
+    return found
 
 
 WHO = people([f"c{n}" for n in range(ROWS)])
@@ -60,7 +72,8 @@ def test_the_receiver_gets_the_models_scores_and_the_other_party_none():
     model = fit(inside(), columns(60))
     codes = {f"{p}.{n}": c[:ROWS] for p in NAMES for n, c in columns(60)[p].codes.items()}
     assert scored == ROWS and theirs.size == 0
-    assert np.array_equal(mine, model.logit(codes))
+    assert np.array_equal(mine, rounded(model.logit(codes)))
+    assert np.array_equal(mine * 256, np.rint(mine * 256)), "14 bits"
 
 
 def test_nobody_may_be_asked_for():
@@ -102,13 +115,14 @@ def test_more_applicants_than_the_job_states_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("logits", "scored"), [(bytes(8), 3), (bytes(8), 2), (b"", 3), (b"\xff" * 16, 2)]
+    ("logits", "scored"),
+    [(bytes(16), 3), (bytes(8), 2), (b"", 2), (bytes(15), 2), (b"\xff" * 16, 2)],
 )
 def test_an_enclave_that_scores_others_is_found_out(logits, scored):
     with line() as (party, enclave):
         _, found = outcomes(
             lambda: enclave.send(Kind.MODEL, encode({"logits": logits, "scored": scored})),
-            lambda: ask_scores(party, WHO, 2, b""),
+            lambda: ask_scores(party, WHO, 2, b"", mine=True),
         )
     assert isinstance(found, PeerMisbehaved)
 
@@ -120,3 +134,45 @@ def test_only_a_model_of_an_enclave_can_be_scored_there(training):
         changes = [INSIDE, ('training = "enclave"', 'training = "mpc"')]
     with pytest.raises(Exception, match="scored_by"):
         other_job(*changes)
+
+
+def test_scores_are_told_in_steps_and_within_bounds():
+    told = rounded(np.array([0.001, 0.01, -40.0, 99.0]))
+    assert told.tolist() == [0.0, 3 / 256, -16.0, 16.0]
+
+
+def test_a_mark_is_of_the_rows_whatever_their_order_and_of_all_salts():
+    rows, marks = columns(60), []
+    turned = {
+        name: replace(own, codes={n: c[::-1] for n, c in own.codes.items()}, label=_turned(own))
+        for name, own in rows.items()
+    }
+    other = {**rows, "lender": replace(rows["lender"], label=1 - rows["lender"].label)}
+    for trained, salt in ((rows, 0), (turned, 0), (other, 0), (rows, 1)):
+        marks.append(marked(trained, bytes([salt]) * SALT))
+    assert marks[0] == marks[1] and len({*marks}) == 3
+
+
+def _turned(own):
+    return None if own.label is None else own.label[::-1]
+
+
+def marked(trained, salt):
+    model = fit(inside(), columns(60))
+
+    def enclave(channels):
+        return score_inside(inside(), model, trained, dict(zip(NAMES, channels, strict=True)))
+
+    def party(channel, name):
+        mark = ask_mark(channel, salt)
+        ask_scores(channel, people([]), 0, table(name, 0), mine=name == "lender")
+        return mark
+
+    with line("lender") as (lender, near), line("payco") as (payco, far):
+        scored, mine, theirs = outcomes(
+            lambda: enclave([near, far]),
+            lambda: party(lender, "lender"),
+            lambda: party(payco, "payco"),
+        )
+    assert scored == 0 and mine == theirs
+    return mine

@@ -20,6 +20,10 @@ from stage_kit import APPLICANTS, TERMS, Play, scores, spent
 
 pytestmark = pytest.mark.jobs
 NAMES = ("lender", "payco")
+WATCHED = {
+    "fast": "where training reads memory: depends on rows and labels",
+    "constant-flow": "where training reads memory: its kernels, as sizes alone decide",
+}
 
 
 def finished(company, play):
@@ -218,20 +222,24 @@ def test_nobody_reads_the_progress(service, company, play):
 # ── a job that stays in the enclave ─────────────────────────────────────────────────────────
 
 
-def test_a_job_that_is_scored_in_the_enclave(company, play, tmp_path):
-    terms = replace(TERMS, scored_by="enclave")
+@pytest.mark.parametrize(("model", "leakage"), [("scorecard", "fast"), ("trees", "constant-flow")])
+def test_a_job_that_is_scored_in_the_enclave(company, play, tmp_path, model, leakage):
+    terms = replace(TERMS, scored_by="enclave", model=model, leakage=leakage)
     made = set_stage(tmp_path / "inside", play.actors, terms)
     inside = Play(made.folder, made.actors, made.terms, made.address)
     serving = company.serve(inside)
     lender, payco = finished(company, inside)
     first = scores(inside)
     assert len(first) == APPLICANTS == len(spent(inside, "payco"))
-    assert compare_with_plaintext(inside.folder).largest_difference == 0
+    assert compare_with_plaintext(inside.folder).largest_difference < 2**-9, "1/256 in log-odds"
     for name in NAMES:
         assert not (inside.job_folder(name) / "model.share").exists()
     assert payco.body["scores"] is None and lender.body["header"]["way"] == "enclave"
     told = [(one["party"], one["what"]) for one in lender.body["learned"]]
     assert ("enclave", "bin codes and scores of applicants") in told
+    assert [what for who, what in told if who == "operator"] == [WATCHED[leakage]]
+    checks = {one["rule"]: one["found"] for one in lender.body["trust"]["checks"]}
+    assert checks["leakage profile"] == lender.body["trust"]["leakage"] == leakage
     finished(company, inside)
     assert scores(inside) == first
     assert_private(inside)

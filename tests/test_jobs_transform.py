@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from job_kit import company, run_main  # noqa: F401
-from moiety.agreement.manifest import load_job
+from moiety.agreement.manifest import load_job, parse_job
 from moiety.audit import View
 from moiety.cli.stage import set_stage
 from moiety.cli.stories import EDGES, SCALES, credit, credit_terms, rural
-from moiety.errors import PolicyRefused
+from moiety.errors import ConfigError, PolicyRefused
 from moiety.party.config import load_party
 from moiety.party.predict import Scores
 from moiety.transform import Ledger
@@ -118,8 +118,9 @@ def test_owners_of_rows_send_points_and_flipped_labels(company, tmp_path):
     told = account(play, "lender").releases
     assert [(one.persons, one.cost.xi) for one in told] == [(240, 2.0)]
     assert account(play, "union").persons == 0, "the receiver's rows do not leave it"
-    kept = [next(play.job_folder(name).glob("released-*.bin")).read_bytes() for name in names[1:]]
-    labels = [np.frombuffer(one[-240:], np.uint8) for one in kept]
+    each = 32 + 6 * 4 + 1
+    kept = [(play.job_folder(name) / "released.bin").read_bytes() for name in names[1:]]
+    labels = [np.frombuffer(one, np.uint8).reshape(240, each)[:, -1] for one in kept]
     assert all(set(one) == {0, 1} for one in labels)
     true = play.actors[1].tables["clients"]["default"].to_numpy()
     flips = (labels[0] != true).mean()
@@ -133,3 +134,41 @@ def test_a_transform_job_says_what_it_must(tmp_path):
     job = load_job(columns(Path(tmp_path) / "stage").job)
     assert job.way == "transform" and not job.helped and job.enclave_host == ""
     assert (job.representation.epsilon, job.representation.dimensions) == (8.0, 8)
+
+
+def test_a_row_has_its_points_once_whatever_order_it_comes_in(company, tmp_path):
+    play = columns(tmp_path / "stage")
+    finish(company, play)
+    (play.job_folder("lender") / "alignment-train.json").unlink()
+    finish(company, play)
+    spent = account(play, "payco")
+    assert len(spent.releases) == 2 and spent.spent == pytest.approx(8, rel=1e-3)
+
+
+def test_a_receiver_that_lost_its_scores_gets_the_same_points_again(company, tmp_path):
+    play = columns(tmp_path / "stage")
+    finish(company, play)
+    folder = play.job_folder("lender")
+    first = Scores(folder).read()
+    for name in ("scored.bin", "scores.csv"):
+        (folder / name).unlink()
+    finish(company, play)
+    assert Scores(folder).read() == first
+    assert len(account(play, "payco").releases) == 2
+
+
+def test_owners_who_encode_otherwise_are_refused(company, tmp_path):
+    play = rows(tmp_path / "stage")
+    schema = next((play.homes["saver"]).glob("clients.schema.toml"))
+    text = schema.read_text(encoding="utf-8")
+    head = "[columns.pay_0]\n"
+    schema.write_text(text.replace(head, f"{head}missing = true\n"), encoding="utf-8")
+    parties = company.run(play, "union", "lender", "saver")
+    ends = [each.end() for each in parties]
+    assert ends[0] == 4 and "turns its columns into other numbers" in parties[0].error
+
+
+def test_rows_of_several_owners_have_no_learnt_projection(tmp_path):
+    text = rows(tmp_path / "stage").job.read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="which none learns alone"):
+        parse_job(text.replace("dimensions = 6", 'dimensions = 6\nmethod = "pca"').encode())

@@ -48,6 +48,8 @@ def test_the_jobs_hash_is_that_of_its_file():
         ('scores_to = "lender"', 'scores_to = "bank"', "scores_to = 'bank' is not a party"),
         ('label = "default"\n', "", "exactly one party brings a label, not 0"),
         ('host = "operator"', 'host = "payco"', "is a party"),
+        ('leakage = "fast"', 'leakage = "padded"', "'padded' is not fast or constant-flow"),
+        ('leakage = "fast"', 'leakage = "constant-flow"', 'is for kind = "trees"'),
         ("max_rows = 400", "max_rows = 0", "max_rows = 0 is outside"),
         ('"age"', '"age", "age"', "list of distinct strings"),
         ('"age"', '"age", 5', "list of distinct strings"),
@@ -68,6 +70,15 @@ def test_a_mistake_in_a_job_is_named(old, new, text):
         parse_job(changed(old, new).encode(), "job.toml")
     assert "job.toml" in str(caught.value) or "is not a" in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_leakage_is_fast_unless_the_job_says_so():
+    assert parse_job(changed('leakage = "fast"\n', "").encode()).leakage == "fast"
+    flowing = changed('leakage = "fast"', 'leakage = "constant-flow"')
+    trees = changed('kind = "scorecard"', 'kind = "trees"', flowing)
+    assert parse_job(trees.encode()).leakage == "constant-flow"
+    with pytest.raises(ConfigError, match="trained by an enclave"):
+        parse_job(changed('training = "enclave"', 'training = "mpc"', trees).encode())
 
 
 def on_shares(model, *changes):

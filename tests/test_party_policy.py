@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from moiety.agreement.manifest import LEAKAGE
 from moiety.agreement.signing import SigningKey
 from moiety.errors import ConfigError, PolicyRefused
 from moiety.party.agree import own_signature, sign
@@ -56,6 +57,19 @@ def test_what_is_unset_is_refused(tmp_path):
     with pytest.raises(PolicyRefused) as caught:
         check_job(load_party(home), job())
     assert str(caught.value).count("\n  - ") == 11
+
+
+def test_a_policy_may_demand_a_leakage_profile():
+    rules = party("lender").rules.enclave
+    assert "leakage 'fast' is not among policy.toml's enclave.leakage" in refused(
+        enclave=replace(rules, leakage=("constant-flow",))
+    )
+    flowing = other_job(
+        ('kind = "scorecard"', 'kind = "trees"'), ('leakage = "fast"', 'leakage = "constant-flow"')
+    )
+    assert "leakage 'constant-flow' is not among" in refused(of=flowing)
+    own = replace(party("lender").rules, enclave=replace(rules, leakage=LEAKAGE))
+    check_job(replace(party("lender"), rules=own), flowing)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +155,7 @@ def test_the_policy_of_today_counts_and_not_that_of_the_signature(home):
         ("policy.toml", "min_common = 20", 'min_common = "20"', "must be of type int"),
         ("policy.toml", 'measurements = ["', 'measurements = ["zz', "is not hexadecimal"),
         ("policy.toml", 'measurements = ["', 'measurements = ["00", "', "a measurement has 32"),
+        ("policy.toml", 'leakage = ["fast"]', 'leakage = ["tight"]', "leakage has tight; known: f"),
         ("policy.toml", '"UpToDate"', '"Splendid"', "tcb_statuses has Splendid"),
         ("policy.toml", 'simulation_root = "simulation-root.der"', "", "needs the SHA-256"),
         ("policy.toml", "allow_simulation = true", "", "allow_simulation is not set"),
@@ -156,6 +171,12 @@ def test_a_mistake_in_a_partys_files_is_named(home, file, old, new, text):
     with pytest.raises(ConfigError, match=text) as caught:
         load_party(home)
     assert caught.value.exit_code == 2
+
+
+def test_an_unset_leakage_profile_admits_any(home):
+    policy = home / "policy.toml"
+    policy.write_text(policy.read_text().replace('leakage = ["fast"]\n', ""))
+    assert load_party(home).rules.enclave.leakage == LEAKAGE
 
 
 def test_missing_files_are_named(home):

@@ -487,6 +487,38 @@ class Tally:
     def hash(self) -> bytes:
         """BLAKE3 of all frames so far, 32 bytes; more may follow."""
 
+def grow_trees(
+    codes: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    columns: tuple[Sequence[int], Sequence[bool]],
+    growth: tuple[int, int, float, int],
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """Nodes (trees × 2^depth - 1 × 3) and leaves (trees × 2^depth) of boosted trees.
+
+    `codes` is columns × rows, `columns` the bins of each and whether the last means missing,
+    `growth` trees, depth, rate and the fewest rows of a leaf. A node is the tested column, the
+    threshold and whether missing values go left. Memory addresses and branches depend on shapes
+    and `columns` alone.
+    """
+
+def score_trees(
+    codes: npt.NDArray[np.uint8],
+    columns: tuple[Sequence[int], Sequence[bool]],
+    nodes: npt.NDArray[np.uint8],
+    leaves: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """The sum of the leaves that each row reaches; as `grow_trees` in all else."""
+
+def join_rows(
+    key: bytes, tables: Sequence[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]
+) -> tuple[npt.NDArray[np.uint8], int]:
+    """The rows of ids that all tables have, padded to the rows of the smallest; and how many.
+
+    A table is ids (rows × bytes, equally many in all) and rows (rows × bytes). The order is that
+    of BLAKE3 under `key`, 32 bytes. Memory addresses and branches depend on shapes alone.
+    ValueError if a table has an id twice.
+    """
+
 def blank(length: int) -> bytes:
     """New bytes that hold whatever their memory held: for one owner, to overwrite them at once."""
 

@@ -14,6 +14,10 @@ pub enum Error {
     TrailingBits,
     /// A keystream range passes the end of its stream, 2^64 bytes.
     StreamEnd,
+    /// A size is zero or too large: name, largest, found.
+    Count(&'static str, usize, usize),
+    /// A table that is joined has an id twice.
+    Repeated,
     /// A field that the dealer must have sent is drawn.
     Drawn,
     /// A value is not finite, or too large for its fraction bits.
@@ -33,6 +37,10 @@ impl fmt::Display for Error {
                 write!(f, "{name}: expected length {expected}, found {found}")
             }
             Self::Bits(bits) => write!(f, "bits must be in 1..=64, found {bits}"),
+            Self::Count(name, most, found) => {
+                write!(f, "{name}: expected 1..={most}, found {found}")
+            }
+            Self::Repeated => write!(f, "a table has an id twice"),
             Self::TrailingBits => {
                 write!(f, "trailing bits after the last packed word are not zero")
             }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod features;
 pub mod fixed;
 pub mod floor;
+pub mod flow;
 pub mod gates;
 pub mod hash;
 pub mod keys;

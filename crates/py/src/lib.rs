@@ -5,6 +5,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 hands over what it extracts")]
 
 mod comparison;
+mod flow;
 mod memory;
 mod part;
 mod points;
@@ -196,6 +197,8 @@ mod _core {
         deal_bit_products, deal_tables, look_up, mask_bits, mask_level, merge_level, multiply_bits,
         spread_bits,
     };
+    #[pymodule_export]
+    use super::flow::{grow_trees, join_rows, score_trees};
     #[pymodule_export]
     use super::memory::keep_memory;
     #[pymodule_export]

@@ -13,6 +13,9 @@ from moiety.agreement.representation import Representation, read_representation
 from moiety.agreement.signing import public_key
 from moiety.errors import ConfigError
 
+LEAKAGE = ("fast", "constant-flow")
+"""Profiles of what the enclave's host may see of its memory addresses and branches."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -57,6 +60,9 @@ class Job:
     """The profile that plans are made for."""
     representation: Representation | None = None
     """What leaves the owners in a job that transforms rows."""
+    leakage: str = "fast"
+    """`fast`: an enclave's memory addresses may depend on rows; `constant-flow`: its kernels'
+    depend on sizes alone."""
 
     @cached_property
     def hash(self) -> bytes:
@@ -178,6 +184,7 @@ def parse_job(source: bytes, where: str = "job.toml") -> Job:
         predictions=release.whole("predictions", low=1, high=10_000_000),
         network=plan.text("network", "wan"),
         representation=read_representation(transformed) if transformed else None,
+        leakage=enclave.text("leakage", "fast"),
     )
     for table in (fields, enclave, release, alignment, plan):
         table.done()
@@ -235,6 +242,8 @@ def _partition_faults(job: Job) -> Iterator[tuple[bool, str]]:
     yield len(columns) > 1, "in a horizontal job all parties bring the same columns"
     receiver = [member for member in job.members if member.name == job.scores_to]
     yield not all(member.score for member in receiver), f"{job.scores_to} names no table to score"
+    learnt = job.representation is not None and job.representation.method != "random"
+    yield learnt, 'owners of rows have one projection, which none learns alone: method = "random"'
     outside = job.model.by_mpc and job.scores_to not in job.computing
     yield outside, f"{job.scores_to} is to be one of the first two"
 
@@ -254,6 +263,11 @@ def _faults(job: Job) -> Iterator[tuple[bool, str]]:
         (
             job.dealer_certificate is not None and not job.model.by_mpc,
             'a [dealer] sees no row: with training = "enclave" name an [enclave]',
+        ),
+        (job.leakage not in LEAKAGE, f"leakage = '{job.leakage}' is not {' or '.join(LEAKAGE)}"),
+        (
+            job.leakage != "fast" and (job.model.kind, job.model.training) != ("trees", "enclave"),
+            f'leakage = "{job.leakage}" is for kind = "trees", trained by an enclave',
         ),
         ("enclave" in job.names, "'enclave' cannot be the name of a party"),
         (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from moiety.agreement.manifest import LEAKAGE
 from moiety.agreement.model import BY_MPC, BY_TRANSFORM, MODELS
 from moiety.cli import console
 from moiety.cli.oracle import compare_with_plaintext
@@ -24,6 +25,7 @@ demo = typer.Typer(no_args_is_help=True, help="Real-data stories on this machine
 
 SPLITS = ("thin", "bills", "strong", "fate")
 SEED = 20
+_FLOWING = (("trees", "enclave-mpc"), ("trees", "enclave"))
 
 Model = typer.Option("scorecard", help="scorecard or trees.")
 Joint = typer.Option("scorecard", help="scorecard, trees, logistic or perceptron.")
@@ -35,6 +37,7 @@ Plain = typer.Option(False, "--dealer", help="A dealer that is no enclave deals.
 Ahead = typer.Option(False, "--ahead", help="All is dealt ahead; the run needs no dealer.")
 Way = typer.Option("enclave-mpc", help="enclave-mpc, enclave (it scores, too), or transform.")
 Epsilon = typer.Option(3.0, min=0.01, help="With --way transform: each person's ε.")
+Leakage = typer.Option("fast", help="Of the enclave: fast, or constant-flow (trees).")
 Json = typer.Option(False, "--json", help="Print JSON for machines.")
 
 
@@ -50,6 +53,7 @@ def credit(
     overlap: float = Overlap,
     way: str = Way,
     epsilon: float = Epsilon,
+    leakage: str = Leakage,
     folder: Path = Folder,
     oracle: bool = Plaintext,
     json: bool = Json,
@@ -62,7 +66,8 @@ def credit(
         raise UsageError(
             f"no way '{way}'", hint=f"one of {', '.join(WAYS)}; or moiety demo lending"
         )
-    terms = credit_terms(model, way, payco=cast[1].columns, epsilon=epsilon)
+    _check_leakage(leakage, model, way)
+    terms = credit_terms(model, way, payco=cast[1].columns, epsilon=epsilon, leakage=leakage)
     _play(folder, story, cast, terms, oracle=oracle and way != "transform", as_json=json)
 
 
@@ -117,6 +122,14 @@ def _check(split: str, model: str, models: tuple[str, ...]) -> None:
         raise UsageError(
             f"no demo with split '{split}' and model '{model}'",
             hint=f"splits: {', '.join(SPLITS)}; models: {', '.join(models)}",
+        )
+
+
+def _check_leakage(leakage: str, model: str, way: str) -> None:
+    if leakage not in LEAKAGE or (leakage != "fast" and (model, way) not in _FLOWING):
+        raise UsageError(
+            f"no leakage '{leakage}' with model '{model}' and way '{way}'",
+            hint=f"one of {', '.join(LEAKAGE)}; constant-flow with --model trees, in an enclave",
         )
 
 

@@ -26,6 +26,7 @@ scores_to = ["{scores_to}"]
 scored_by = ["{scored_by}"]
 max_peer_rows = {max_rows}
 min_common = {min_common}
+min_applicants = {applicants}
 max_predictions = {predictions}
 
 [columns]
@@ -37,6 +38,7 @@ max_predictions = {predictions}
 _ENCLAVE = """\
 [enclave]
 hosts = ["operator"]
+leakage = ["{leakage}"]
 measurements = ["{measurement}"]
 tcb_statuses = ["UpToDate"]
 accepted_advisories = []
@@ -108,6 +110,8 @@ class Terms:
     model: str = "scorecard"
     max_rows: int = 40_000
     min_common: int = 500
+    min_applicants: int = 0
+    """Unset, as `min_common`."""
     predictions: int = 6000
     purpose: str = "joint credit score of a rural lender and a payment company"
     training: str = "enclave"
@@ -115,6 +119,8 @@ class Terms:
     """Whether a dealer that is no enclave deals."""
     scores_to: str = "lender"
     scored_by: str = "mpc"
+    leakage: str = "fast"
+    """The profile of the enclave that trains."""
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Of a horizontal model: the agreed bins."""
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -220,8 +226,8 @@ def _helper(stage: Stage) -> tuple[str, str]:
     platform = SimulationPlatform.create(stage.folder / "enclave" / "platform")
     for home in stage.homes.values():
         (home / "simulation-root.der").write_bytes(platform.root_der)
-    admitted = _ENCLAVE.format(measurement=measurement().hex())
-    return admitted, '[enclave]\nhost = "operator"\n'
+    admitted = _ENCLAVE.format(measurement=measurement().hex(), leakage=terms.leakage)
+    return admitted, f'[enclave]\nhost = "operator"\nleakage = "{terms.leakage}"\n'
 
 
 def _write_tables(home: Path, actor: Actor) -> None:
@@ -236,9 +242,13 @@ def _write_tables(home: Path, actor: Actor) -> None:
 
 
 def _policy(actor: Actor, terms: Terms, admitted: str) -> str:
-    columns = "\n".join(f"{table} = {_list(actor.columns)}" for table in actor.tables)
-    known = {"models": _list(TRAINING[terms.training]), "columns": columns, "admitted": admitted}
-    return _POLICY.format(**vars(terms), **known)
+    labels = (actor.label,) if terms.training == "transform" and actor.label else ()
+    allowed = _list((*actor.columns, *labels))
+    columns = "\n".join(f"{table} = {allowed}" for table in actor.tables)
+    least = terms.min_applicants or terms.min_common
+    models = _list(TRAINING[terms.training])
+    told = {"models": models, "columns": columns, "admitted": admitted, "applicants": least}
+    return _POLICY.format(**vars(terms), **told)
 
 
 def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
@@ -246,6 +256,8 @@ def _job(cards: Mapping[str, Path], stage: Stage, dealer: str) -> str:
     tables = {"edges": terms.edges, "scales": terms.scales}
     agreed = "".join(_agreed(name, columns) for name, columns in tables.items() if columns)
     alignment = f"\n[alignment]\nmin_common = {terms.min_common}\n"
+    if terms.min_applicants:
+        alignment += f"min_applicants = {terms.min_applicants}\n"
     told = {
         **vars(terms),
         "agreed": agreed,

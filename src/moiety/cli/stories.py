@@ -66,11 +66,17 @@ def credit(data: CreditSplit, names: tuple[str, str] = ("lender", "payco")) -> t
 
 
 def credit_terms(
-    model: str, way: str, *, payco: tuple[str, ...], epsilon: float = math.inf
+    model: str,
+    way: str,
+    *,
+    payco: tuple[str, ...],
+    epsilon: float = math.inf,
+    leakage: str = "fast",
 ) -> Terms:
     """What lender and payment company sign, for one of WAYS."""
     if way != "transform":
-        return Terms(model=model, scored_by="enclave" if way == "enclave" else "mpc")
+        scored_by = "enclave" if way == "enclave" else "mpc"
+        return Terms(model=model, scored_by=scored_by, leakage=leakage)
     return Terms(
         model=model,
         training="transform",

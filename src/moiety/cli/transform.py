@@ -15,6 +15,7 @@ from moiety.party.source import Progress as Told
 from moiety.party.transform_file import (
     Agreed,
     apply_transform,
+    check_free,
     fit_transform,
     load_transform,
     read_agreed,
@@ -55,6 +56,7 @@ def fit(
     """Choose a projection and its noise for the columns that the policy admits."""
     settings = Settings(dimensions, epsilon, delta, clip, method, share, seed or None)
     terms = read_agreed(agreed) if agreed is not None else Agreed()
+    check_free(out)
     made = fit_transform(load_party(home), dataset, settings, terms, labels_epsilon or None)
     save_transform(made, out)
     learned, columns, sigma = settings.learned, made.encoding.width, made.mechanism.sigma
@@ -124,7 +126,7 @@ def account(home: Path = Home, json: bool = Json) -> None:
 
 
 def _line(one: Release) -> str:
-    sent = f"sha256 {one.digest}" if one.digest else "nothing left"
+    sent = f"sha256 {one.digest}" if one.digest else "not known to have left"
     cost = _cost(one.cost)
     return f"{one.number:>5}  {one.at[:19]}  {one.name}: {one.persons:,} persons, {cost}, {sent}"
 

@@ -42,9 +42,9 @@ def read_columns(job: Job, member: Member, plaintext: bytes) -> Columns:
     counts = {name: _fact(table, name, b"bins", 255) for name in arrays}
     missing = {name: bool(_fact(table, name, b"missing", 1)) for name in arrays}
     for name, codes in arrays.items():
-        if codes.size and int(codes.max()) >= counts[name]:
+        if (codes >= counts[name]).any():
             raise DataError(f"{member.name}'s {name} has a code beyond its {counts[name]} bins")
-    if label is not None and label.size and int(label.max()) > 1:
+    if label is not None and (label > 1).any():
         raise DataError(f"{member.name}'s label has a value other than 0 and 1")
     return Columns(arrays, counts, missing, label)
 

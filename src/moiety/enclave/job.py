@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from moiety.agreement.manifest import Job
 from moiety.enclave.inputs import Codes, Columns
 from moiety.errors import DataError
+from moiety.learn.constant_flow import fit_constant_flow
 from moiety.learn.public_shape import PublicShape
 from moiety.learn.scorecard import Scorecard, fit_scorecard
 from moiety.learn.secret_model import SecretModel, of_scorecard, of_trees
@@ -36,6 +37,8 @@ def train(job: Job, columns: Mapping[str, Columns]) -> Trained:
 def fit(job: Job, columns: Mapping[str, Columns]) -> Scorecard | PaddedTrees:
     """The job's model in the clear, on the columns given, in their order; deterministic.
 
+    By the job's leakage profile: in `constant-flow` the trees' kernels read memory as sizes decide.
+
     Row i of every party is the same client. A label holder alone may fit its own columns.
     """
     label = _label(job, columns)
@@ -51,7 +54,8 @@ def fit(job: Job, columns: Mapping[str, Columns]) -> Scorecard | PaddedTrees:
     if job.model.kind == "scorecard":
         return fit_scorecard(codes, counts, label)
     growth = Growth(trees=job.model.trees, depth=job.model.depth, threads=THREADS)
-    return fit_trees(codes, counts, label, growth, missing=missing)
+    grow = fit_constant_flow if job.leakage == "constant-flow" else fit_trees
+    return grow(codes, counts, label, growth, missing=missing)
 
 
 def _label(job: Job, columns: Mapping[str, Columns]) -> Codes:

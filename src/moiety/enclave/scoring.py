@@ -1,10 +1,13 @@
 """Applicants are scored inside, by the model that was trained there; one party gets the scores.
 
 Over the attested channels come the bin codes of the same applicants in the same order, without
-outcomes; the receiver gets a log-odds for each. The model leaves the enclave in no form.
+outcomes; the receiver gets a log-odds for each. The model leaves the enclave in no form. A digest
+of the rows that it was trained on does, under salts of all parties: a job has one model, and each
+party asks only that one.
 """
 
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +18,7 @@ from moiety.agreement.manifest import Job
 from moiety.enclave.inputs import Codes, Columns, read_columns
 from moiety.enclave.upload import largest_capsule
 from moiety.errors import PeerMisbehaved, PolicyRefused
+from moiety.learn.scale import LOGIT_BOUND, SCORE_BITS
 from moiety.learn.scorecard import Scorecard
 from moiety.learn.trees import PaddedTrees
 from moiety.message import decode, encode
@@ -22,6 +26,8 @@ from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
 
 Floats = npt.NDArray[np.float64]
+SALT = 32
+_MARK = {"salt": bytes}
 _APPLICANTS = {"people": bytes, "rows": int, "table": bytes}
 _SCORES = {"logits": bytes, "scored": int}
 _SLACK = 4096
@@ -44,8 +50,23 @@ def people(ids: Sequence[str]) -> bytes:
     return whole.digest()
 
 
-def ask_scores(channel: Channel, who: bytes, rows: int, table: bytes) -> Floats:
-    """Sends a party's columns of the applicants; the log-odds, which only the receiver gets.
+def rounded(logits: Floats) -> Floats:
+    """Log-odds as they are told: in units of 2^-SCORE_BITS, cut to ±LOGIT_BOUND."""
+    unit = 2.0**SCORE_BITS
+    told: Floats = np.clip(np.rint(logits * unit) / unit, -LOGIT_BOUND, LOGIT_BOUND)
+    return told
+
+
+def ask_mark(channel: Channel, salt: bytes) -> bytes:
+    """The digest of what the model was trained on, under this party's salt and the others'."""
+    channel.send(Kind.MATERIAL, encode({"salt": salt}))
+    return channel.receive(Kind.MODEL, hashlib.sha256().digest_size)
+
+
+def ask_scores(channel: Channel, who: bytes, rows: int, table: bytes, *, mine: bool) -> Floats:
+    """Sends a party's columns of some applicants; their log-odds, which only the receiver gets.
+
+    After the last ones, none are asked for.
 
     Raises:
         PeerMisbehaved: the enclave scored another number of them.
@@ -53,9 +74,12 @@ def ask_scores(channel: Channel, who: bytes, rows: int, table: bytes) -> Floats:
     channel.send(Kind.MATERIAL, encode({"people": who, "rows": rows, "table": table}))
     limit = 8 * rows + _SLACK
     said = decode(channel.receive(Kind.MODEL, limit), _SCORES, limit, sender="the enclave")
-    logits = np.frombuffer(said["logits"], "<f8")
-    if said["scored"] != rows or len(logits) not in (0, rows) or not np.isfinite(logits).all():
+    due = 8 * rows if mine else 0
+    if said["scored"] != rows or len(said["logits"]) != due:
         raise PeerMisbehaved(f"the enclave scored {said['scored']} of {rows} applicants")
+    logits = np.frombuffer(said["logits"], "<f8")
+    if not np.isfinite(logits).all():
+        raise PeerMisbehaved("the enclave sent a score that is no number")
     return logits.astype(np.float64)
 
 
@@ -65,25 +89,58 @@ def score_inside(
     trained: Mapping[str, Columns],
     channels: Mapping[str, Channel],
 ) -> int:
-    """Scores the applicants that all parties name alike; returns how many.
+    """Marks the model, then scores applicants whom all parties name alike; returns how many.
 
     Raises:
         PolicyRefused: they name other people, or more than the job states.
         DataError: columns are not coded as those trained on.
     """
+    _mark(trained, channels)
+    scored = 0
+    while rows := _batch(job, model, trained, channels, job.predictions - scored):
+        scored += rows
+    return scored
+
+
+def _mark(trained: Mapping[str, Columns], channels: Mapping[str, Channel]) -> None:
+    limit = SALT + _SLACK
+    salts = [
+        decode(channel.receive(Kind.MATERIAL, limit), _MARK, limit, sender=name)["salt"]
+        for name, channel in channels.items()
+    ]
+    digest = hmac.digest(b"".join(salts), _rows(trained), "sha256")
+    for channel in channels.values():
+        channel.send(Kind.MODEL, digest)
+
+
+def _rows(trained: Mapping[str, Columns]) -> bytes:
+    """The rows trained on, in an order that does not depend on how they came."""
+    columns = [codes for own in trained.values() for codes in own.codes.values()]
+    columns += [own.label for own in trained.values() if own.label is not None]
+    table = np.column_stack(columns)
+    ordered = table[np.lexsort(table.T)]
+    named = repr([(name, own.counts, own.missing) for name, own in trained.items()])
+    return hashlib.sha256(named.encode() + np.ascontiguousarray(ordered).tobytes()).digest()
+
+
+def _batch(
+    job: Job,
+    model: Scorecard | PaddedTrees,
+    trained: Mapping[str, Columns],
+    channels: Mapping[str, Channel],
+    left: int,
+) -> int:
     asked = {name: _asked(job, name, channel) for name, channel in channels.items()}
-    rows = _agreed(job, list(asked.values()))
+    rows = _agreed(job, list(asked.values()), left)
     codes: dict[str, Codes] = {}
     for name, one in asked.items():
-        if (one.columns.counts, one.columns.missing) != (
-            trained[name].counts,
-            trained[name].missing,
-        ):
+        known = trained[name]
+        if (one.columns.counts, one.columns.missing) != (known.counts, known.missing):
             raise PolicyRefused(f"{name} codes its applicants otherwise than its clients")
         codes |= {f"{name}.{column}": values for column, values in one.columns.codes.items()}
-    logits = np.asarray(model.logit(codes), "<f8") if rows else np.zeros(0)
+    logits = rounded(model.logit(codes)) if rows else np.zeros(0)
     for name, channel in channels.items():
-        told = logits.tobytes() if name == job.scores_to else b""
+        told = logits.astype("<f8").tobytes() if name == job.scores_to else b""
         channel.send(Kind.MODEL, encode({"logits": told, "scored": rows}))
     return rows
 
@@ -98,13 +155,14 @@ def _asked(job: Job, name: str, channel: Channel) -> Applicants:
     return Applicants(said["people"], said["rows"], columns)
 
 
-def _agreed(job: Job, asked: Sequence[Applicants]) -> int:
+def _agreed(job: Job, asked: Sequence[Applicants], left: int) -> int:
     if len({(one.people, one.rows) for one in asked}) > 1:
         raise PolicyRefused("the parties ask for scores of different applicants")
     rows = asked[0].rows
-    if rows > job.predictions:
+    if rows > left:
         raise PolicyRefused(
-            f"the parties ask for {rows} predictions; the job states {job.predictions}",
+            f"the parties ask for {job.predictions - left + rows} predictions; the job states "
+            f"{job.predictions}",
             hint="score fewer applicants, or sign a job that states more",
         )
     return rows

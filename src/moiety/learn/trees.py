@@ -37,6 +37,11 @@ class Growth:
             what = f"{self.trees} trees of depth {self.depth}"
             raise DataError(what, hint=f"at least one tree, of depth 1 to {MAX_DEPTH}")
 
+    @property
+    def factor(self) -> float:
+        """What the leaves of each tree are multiplied by."""
+        return self.rate or min(0.3, 6 / self.trees)
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class PaddedTrees:
@@ -181,7 +186,7 @@ def _settings(growth: Growth, rows: int) -> dict[str, Any]:
     """LightGBM's parameters: exact bins, no sampling, no bundling, so nothing is left to chance."""
     return {
         "objective": "binary",
-        "learning_rate": growth.rate or min(0.3, 6 / growth.trees),
+        "learning_rate": growth.factor,
         "max_depth": growth.depth,
         "num_leaves": 2**growth.depth,
         "lambda_l2": 1.0,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, read_file, read_toml
-from moiety.agreement.manifest import Job
+from moiety.agreement.manifest import LEAKAGE, Job
 from moiety.agreement.signing import SigningKey
 from moiety.enclave.policy import EnclavePolicy
 from moiety.enclave.policy_signing import load_policy
@@ -50,6 +50,8 @@ class EnclaveRules:
     """Certificates of dealers that are no enclaves."""
     verifier: Verifier
     policy: EnclavePolicy
+    leakage: tuple[str, ...]
+    """Admitted leakage profiles; unset, any: the weakest is one that a party must rule out."""
 
 
 @dataclass(frozen=True)
@@ -218,8 +220,13 @@ def _enclave(home: Path, fields: Fields) -> EnclaveRules:
         dealers=fields.names("dealers", []),
         verifier=SimulationVerifier(root_der) if root_der else IntelVerifier(),
         policy=_signed(home, fields) if "policy" in fields.unread() else _policy(fields, root_der),
+        leakage=fields.names("leakage", list(LEAKAGE)),
     )
     fields.done()
+    unknown = [name for name in rules.leakage if name not in LEAKAGE]
+    if unknown:
+        known = ", ".join(LEAKAGE)
+        raise ConfigError(f"{fields.where}: leakage has {', '.join(unknown)}; known: {known}")
     return rules
 
 

@@ -41,6 +41,8 @@ def learned(facts: Facts, scores: int) -> tuple[Learned, ...]:
         rows += _of_points(facts, job.representation)
     if job.way == "enclave":
         rows += _of_inside(facts)
+    if job.model.training == "enclave":
+        rows.append(_of_host(job, len(facts.aligned["train"].rows)))
     return tuple(rows)
 
 
@@ -75,6 +77,16 @@ def _of_inside(facts: Facts) -> Iterator[Learned]:
     yield Learned("enclave", "bin codes and labels of common clients", clients, "to train")
     scored = sum(timing.rows for timing in facts.timings)
     yield Learned("enclave", "bin codes and scores of applicants", scored, "to predict")
+
+
+def _of_host(job: Job, clients: int) -> Learned:
+    """What the enclave's host may learn by watching it train, by the job's leakage profile."""
+    why = f"leakage = {job.leakage}"
+    if job.leakage == "fast":
+        what = "where training reads memory: depends on rows and labels"
+        return Learned(job.enclave_host, what, clients, why)
+    what = "where training reads memory: its kernels, as sizes alone decide"
+    return Learned(job.enclave_host, what, 0, why)
 
 
 def _of_share(job: Job, share: ModelShare) -> Iterator[Learned]:

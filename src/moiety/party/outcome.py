@@ -176,6 +176,13 @@ def _budget_checks(facts: Facts, told: Representation) -> tuple[Check, ...]:
     )
 
 
+def _leakage_checks(facts: Facts) -> tuple[Check, ...]:
+    if facts.job.model.training != "enclave":
+        return ()
+    admitted = f"one of {', '.join(facts.party.rules.enclave.leakage)}"
+    return (Check("leakage profile", admitted, facts.job.leakage, True),)
+
+
 def _trust(facts: Facts) -> Trust:
     accepted, rules = facts.enclave, facts.party.rules.enclave.policy
     weights = sum(facts.share.shape.dims) if facts.share and facts.job.model.linear else None
@@ -211,5 +218,6 @@ def _trust(facts: Facts) -> Trust:
             "SIMULATED" if not authentic.production else "hardware",
             True,
         ),
+        *_leakage_checks(facts),
     )
-    return Trust(facts.job.enclave_host, evidence, checks, weights)
+    return Trust(facts.job.enclave_host, evidence, checks, weights, facts.job.leakage)

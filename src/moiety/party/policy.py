@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from moiety.agreement.manifest import Job, Member, pin
 from moiety.errors import PolicyRefused
-from moiety.party.config import Party
+from moiety.party.config import Party, Rules
 from moiety.wire.certificates import fingerprint
 
 
@@ -25,6 +25,7 @@ def check_job(party: Party, job: Job) -> None:
 def _refusals(party: Party, job: Job) -> Iterator[str]:
     yield from _release(party, job)
     yield from _own(party, job.member(party.name))
+    yield from _label(party, job)
     for member in job.members:
         if member.name != party.name:
             yield from _peer(party, member)
@@ -32,16 +33,7 @@ def _refusals(party: Party, job: Job) -> Iterator[str]:
 
 def _release(party: Party, job: Job) -> Iterator[str]:
     rules = party.rules
-    lists = [
-        ("purpose", job.purpose, rules.purposes, "purposes"),
-        ("model", job.model.kind, rules.models, "models"),
-        ("training", job.model.training, rules.training, "training"),
-        ("scores_to", job.scores_to, rules.scores_to, "scores_to"),
-        ("scored_by", job.scored_by, rules.scored_by, "scored_by"),
-    ]
-    if job.helped:
-        lists.append(("enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"))
-    for what, value, allowed, key in lists:
+    for what, value, allowed, key in _listed(job, rules):
         if value not in allowed:
             yield f"{what} '{value}' is not among policy.toml's {key}"
     dealer = job.dealer_certificate
@@ -61,18 +53,41 @@ def _release(party: Party, job: Job) -> Iterator[str]:
         yield f"min_common = {job.min_common} is below policy.toml's min_common = {least}"
 
 
+def _listed(job: Job, rules: Rules) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """What the job says, and the list of the policy that is to have it."""
+    yield "purpose", job.purpose, rules.purposes, "purposes"
+    yield "model", job.model.kind, rules.models, "models"
+    yield "training", job.model.training, rules.training, "training"
+    yield "scores_to", job.scores_to, rules.scores_to, "scores_to"
+    yield "scored_by", job.scored_by, rules.scored_by, "scored_by"
+    if job.helped:
+        yield "enclave host", job.enclave_host, rules.enclave.hosts, "enclave.hosts"
+    if job.model.training == "enclave":
+        yield "leakage", job.leakage, rules.enclave.leakage, "enclave.leakage"
+
+
 def _charged(party: Party, job: Job) -> Iterator[str]:
     """What the job would charge this party's people beyond what each may pay in all."""
     told, budget = job.representation, party.rules.transform
     if told is None or (job.scores_to == party.name):
         return
-    if told.epsilon > budget.max_epsilon:
+    cost = told.cost(labels=job.model.horizontal).epsilon
+    if max(cost, told.epsilon) > budget.max_epsilon:
+        labels = f" and labels_epsilon = {told.labels:g}" if job.model.horizontal else ""
         yield (
-            f"epsilon = {told.epsilon:g} is above policy.toml's "
+            f"epsilon = {told.epsilon:g}{labels} is above policy.toml's "
             f"[transform] max_epsilon = {budget.max_epsilon:g}"
         )
     if told.delta > budget.delta:
         yield f"delta = {told.delta:g} is above policy.toml's [transform] delta = {budget.delta:g}"
+
+
+def _label(party: Party, job: Job) -> Iterator[str]:
+    """Labels leave, flipped, only where the policy lists them like a column."""
+    member = job.member(party.name)
+    leaves = job.model.by_transform and job.model.horizontal and job.scores_to != party.name
+    if leaves and member.label not in party.rules.columns.get(member.train, ()):
+        yield f"the label {member.label} is not among [columns] {member.train}, and would leave"
 
 
 def _own(party: Party, member: Member) -> Iterator[str]:

@@ -23,7 +23,7 @@ from moiety.learn.scale import SCORE_BITS
 from moiety.learn.scorecard import Points
 from moiety.party.coded import Coded
 from moiety.party.files import append
-from moiety.party.spent import SpentIds
+from moiety.party.spent import Nobody, SpentIds
 from moiety.plan.plan import Plan
 from moiety.protocols.base import Protocol, Tick
 from moiety.ring import decode, pack_bits, unpack_bits
@@ -47,7 +47,7 @@ class Timing:
 
 
 def agree_unscored(
-    session: Session, ids: npt.NDArray[np.str_], spent: SpentIds, most: int
+    session: Session, ids: npt.NDArray[np.str_], spent: SpentIds | Nobody, most: int
 ) -> npt.NDArray[np.int64]:
     """Positions among the aligned ids that neither party has scored before in this job.
 

@@ -17,6 +17,20 @@ from moiety.party.files import append
 _SIZE = 16
 
 
+class Nobody:
+    """The ids of a party that lets all be asked about again."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def among(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """None of them."""
+        return np.zeros(len(ids), np.bool_)
+
+
+NOBODY = Nobody()
+
+
 class SpentIds:
     """The ids of one party that were scored under one job."""
 

@@ -82,6 +82,7 @@ def fit_transform(
     source = Source.of(party, name, labelled=supervised or labels is not None)
     encoding = Encoding.of(source.schema, scales=agreed.scales, edges=agreed.edges, cut=agreed.cut)
     settings.check(encoding.width)
+    settings.mechanism(np.zeros((encoding.width, settings.dimensions)))
     charged, learnt = People(), People()
     if settings.learned.rho:
         ids = _ids(charged.of(source.pieces()), encoding)
@@ -90,6 +91,18 @@ def fit_transform(
     found = Transform(encoding, settings.fit(rows, encoding.width), settings.delta, labels)
     learnt.check(charged)
     return found
+
+
+def check_free(out: Path) -> None:
+    """Returns if a file can be made there: found out before anybody is charged.
+
+    Raises:
+        UsageError: it is there already, or its folder is not.
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists already", hint="to hand it out again costs nobody anything")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent} is no folder", hint="make it first: nobody was charged")
 
 
 def save_transform(transform: Transform, path: Path) -> None:
@@ -117,8 +130,7 @@ def apply_transform(
         PolicyRefused: a column is not admitted, or somebody would overspend; nothing was charged.
         UsageError: the table does not fit, or the file is there already; nothing was charged.
     """
-    if out.exists():
-        raise UsageError(f"{out} exists already", hint="to hand it out again costs nobody anything")
+    check_free(out)
     encoding = transform.encoding
     labelled = transform.labels is not None
     source = Source.of(party, name, columns=encoding.columns, labelled=labelled)

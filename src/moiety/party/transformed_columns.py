@@ -3,14 +3,21 @@
 The receiver joins them with its own columns, which stay as they are: nothing of these leaves it.
 """
 
+import numpy as np
+import numpy.typing as npt
+
 from moiety.data.table import Table
+from moiety.errors import PolicyRefused
 from moiety.party.coded import Coded, coded, freely
 from moiety.party.costs import ALIGN, TRANSFORM
 from moiety.party.outcome import Outcome
 from moiety.party.predict import agree_unscored
 from moiety.party.released import read, size
+from moiety.party.spent import NOBODY
 from moiety.party.transforming import Transforming
 from moiety.run.session import Session
+
+Rows = npt.NDArray[np.int64]
 
 
 class TransformedColumns(Transforming):
@@ -25,15 +32,31 @@ class TransformedColumns(Transforming):
         chosen = self.align(session, tables["score"], "score", agreed)
         before = len(session.ledger)
         clients, whole = tables["train"].take(train.rows), tables["score"].take(chosen.rows)
-        rows = agree_unscored(session, whole.ids, self.spent, self.job.predictions)
-        asked = whole.take(rows)
+        asked = whole.take(self._unscored(session, whole))
         own = coded(self.job, clients) if self.receives else Coded({}, {})
         if self.receives:
             self._train(own, asked, *self._receive(session, clients, asked))
         else:
             self._send(session, clients, asked)
         ledger = {ALIGN: session.ledger[:before], TRANSFORM: session.ledger[before:]}
-        return self.ended(clients, whole, own, {"train": train, "score": chosen}, ledger)
+        aligned = {"train": train, "score": chosen}
+        return self.ended(clients, whole, own, aligned, ledger, asked.rows)
+
+    def _unscored(self, session: Session, whole: Table) -> Rows:
+        """Whom the receiver has not scored; what was sent of them once may be sent again."""
+        spent = self.spent if self.receives else NOBODY
+        return agree_unscored(session, whole.ids, spent, self.job.predictions)
+
+    def _count(self, asked: Table) -> None:
+        """Writes down of whom points leave: never of more than the job states."""
+        ids = asked.ids[~self.spent.among(asked.ids.tolist())].tolist()
+        if len(self.spent) + len(ids) > self.job.predictions:
+            raise PolicyRefused(
+                f"points of {len(self.spent) + len(ids):,} applicants would leave; the job states "
+                f"{self.job.predictions:,} predictions"
+            )
+        if ids:
+            self.spent.spend(ids)
 
     def _send(self, session: Session, clients: Table, asked: Table) -> None:
         self.options.watch.enter("the transform")
@@ -42,8 +65,8 @@ class TransformedColumns(Transforming):
             mechanism = releases.mechanism(clients)
             message = releases.of(clients, mechanism, "clients")
             if asked.rows:
+                self._count(asked)
                 message += releases.of(asked, mechanism, "applicants")
-                self.spent.spend(asked.ids.tolist())
             self.carry(session, message, len(message), to_me=False)
             rows = clients.rows + asked.rows
             step.result = (

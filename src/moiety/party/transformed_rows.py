@@ -14,10 +14,11 @@ from moiety.party.outcome import Outcome
 from moiety.party.released import as_table, read, size
 from moiety.party.transforming import Transforming
 from moiety.run.session import Session
+from moiety.transform.labels import chance
 from moiety.transform.mechanism import Mechanism
 
-COUNT = "how many rows"
-_COUNT = 8
+COUNT = "how many rows, and how they are encoded"
+_COUNT, _ABOUT = 8, 40
 
 
 class TransformedRows(Transforming):
@@ -39,9 +40,10 @@ class TransformedRows(Transforming):
         applicants, own = tables["score"], freely(self.job.model, clients)
         sessions = [self._with(name) for name in self.channels]
         whole = self._pooled(clients, mechanism, sessions)
-        self._train(whole, self._unscored(applicants), mechanism)
+        asked = self._unscored(applicants)
+        self._train(whole, asked, mechanism, 1 - clients.rows / whole.rows)
         ledger = {TRANSFORM: [row for one in sessions for row in one.ledger]}
-        return self.ended(clients, applicants, own, {}, ledger)
+        return self.ended(clients, applicants, own, {}, ledger, asked.rows)
 
     def _with(self, name: str) -> Session:
         return Session(self.channels[name], int(self.job.index(name) < self.index))
@@ -51,8 +53,8 @@ class TransformedRows(Transforming):
         told, session = self.releases.told, self._with(self.job.scores_to)
         with self.steps.step("transform", "making noisy points of rows") as step:
             message = self.releases.of(clients, mechanism, "clients", labels=True)
-            count = clients.rows.to_bytes(_COUNT, "little")
-            self.carry(session, count, _COUNT, to_me=False, step=COUNT)
+            about = clients.rows.to_bytes(_COUNT, "little") + self.releases.agreed(clients)
+            self.carry(session, about, _ABOUT, to_me=False, step=COUNT)
             self.carry(session, message, len(message), to_me=False)
             step.result = (
                 f"sent {clients.rows:,} rows as {told.dimensions} numbers and a label each, with "
@@ -66,20 +68,28 @@ class TransformedRows(Transforming):
         self.options.watch.enter("the transform")
         with self.steps.step("transform", "receiving noisy points of rows") as step:
             own = as_table(self.releases.plain(clients, mechanism), clients.ids.tolist())
-            tables = [self._received(session) for session in sessions]
+            tables = [
+                self._received(session, self.releases.agreed(clients)) for session in sessions
+            ]
             points = [np.column_stack(list(one.columns.values())) for one in (own, *tables)]
             labels = [one.label for one in (clients, *tables) if one.label is not None]
             ids = [name for one in (own, *tables) for name in one.ids.tolist()]
             step.result = f"{len(ids):,} rows, own ones included"
         return as_table(np.concatenate(points), ids, np.concatenate(labels))
 
-    def _received(self, session: Session) -> Table:
+    def _received(self, session: Session, agreed: bytes) -> Table:
         name, told = session.channel.peer, self.releases.told
-        told_rows = self.carry(session, b"", _COUNT, to_me=True, step=COUNT)
-        count = int.from_bytes(told_rows, "little")
+        about = self.carry(session, b"", _ABOUT, to_me=True, step=COUNT)
+        count = int.from_bytes(about[:_COUNT], "little")
+        if about[_COUNT:] != agreed:
+            raise PeerMisbehaved(
+                f"{name} turns its columns into other numbers than I do",
+                hint="the same levels, edges and scales, and missing values in none or in all",
+            )
         most = self.job.member(name).max_rows
         if not self.job.min_common <= count <= most:
-            raise PeerMisbehaved(f"{name} sends {count:,} rows; the job allows up to {most:,}")
+            least = self.job.min_common
+            raise PeerMisbehaved(f"{name} sends {count:,} rows; due are {least:,} to {most:,}")
         length = size(told, count, labels=True)
         message = self.carry(session, b"", length, to_me=True)
         return read(told, message, [f"{name}/{row}" for row in range(count)], labels=True)
@@ -88,7 +98,9 @@ class TransformedRows(Transforming):
         fresh = np.flatnonzero(~self.spent.among(applicants.ids.tolist()))
         return applicants.take(fresh[: max(self.job.predictions - len(self.spent), 0)])
 
-    def _train(self, whole: Table, asked: Table, mechanism: Mechanism) -> None:
+    def _train(self, whole: Table, asked: Table, mechanism: Mechanism, others: float) -> None:
+        """Others' labels, that share of all, are flipped with a chance that everybody knows."""
+        flips = others * float(chance(self.releases.told.labels))
         name, trained = self.party.name, freely(self.job.model, whole)
         points = as_table(self.releases.plain(asked, mechanism), asked.ids.tolist())
-        self.scored({name: trained}, {name: trained.recode(points)}, asked)
+        self.scored({name: trained}, {name: trained.recode(points)}, asked, flips)

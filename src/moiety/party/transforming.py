@@ -6,21 +6,22 @@ from functools import cached_property
 import numpy as np
 
 from moiety.data.table import Table
+from moiety.enclave.scoring import rounded
 from moiety.lang.cost import Cost
 from moiety.party.align import Aligned
-from moiety.party.alone import Parts, fitted
+from moiety.party.alone import Floats, Parts, fitted
 from moiety.party.coded import Coded
 from moiety.party.costs import POINTS, Ledger
 from moiety.party.facts import Facts
 from moiety.party.node import Node
 from moiety.party.outcome import Outcome
-from moiety.party.predict import Scores
+from moiety.party.predict import Scores, Timing
 from moiety.party.released import Releases
 from moiety.protocols.base import Message, Protocol, Tick
 from moiety.run.session import Session
 
-HIGHEST = 16.0
-"""Log-odds are cut to ±HIGHEST, as of every model."""
+LEAST = 1e-6
+"""Of a probability, once flips are taken back."""
 
 
 class Transforming(Node):
@@ -57,13 +58,13 @@ class Transforming(Node):
         price = Cost(({link: size for link, size in links.items() if size},))
         return session.drive(protocol(), step=step, way="one message", predict=lambda _: price)
 
-    def scored(self, trained: Parts, chosen: Parts, asked: Table) -> None:
-        """Trains on what is here, and scores."""
+    def scored(self, trained: Parts, chosen: Parts, asked: Table, flips: float = 0.0) -> None:
+        """Trains on what is here, where that share of labels was flipped, and scores."""
         self.options.watch.enter("training")
         kind = self.job.model.kind
         with self.steps.step("train", f"training the model ({kind})") as step:
             if asked.rows:
-                logits = np.clip(fitted(self.job, trained, chosen), -HIGHEST, HIGHEST)
+                logits = rounded(unflipped(fitted(self.job, trained, chosen), flips))
                 ids = asked.ids.tolist()
                 self.spent.spend(ids)
                 Scores(self.folder).append(ids, logits)
@@ -77,8 +78,9 @@ class Transforming(Node):
         own: Coded,
         aligned: Mapping[str, Aligned],
         ledger: Ledger,
+        scored: int = 0,
     ) -> Outcome:
-        """Parting, and the report."""
+        """Parting, and the report; so many applicants were scored in this run."""
         self.part()
         facts = Facts(
             party=self.party,
@@ -89,8 +91,18 @@ class Transforming(Node):
             coded=own,
             enclave=None,
             share=None,
-            timings=[],
+            timings=[Timing(scored, 1, 0.0)] if scored else [],
             ledger=ledger,
             seconds=self.steps.seconds,
         )
         return self.conclude(facts)
+
+
+def unflipped(logits: Floats, flips: float) -> Floats:
+    """Log-odds of the true label, from those of one that is flipped with this probability."""
+    if not flips:
+        return logits
+    told = 1 / (1 + np.exp(-logits))
+    true = np.clip((told - flips) / (1 - 2 * flips), LEAST, 1 - LEAST)
+    found: Floats = np.log(true / (1 - true))
+    return found

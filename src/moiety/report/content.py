@@ -204,6 +204,8 @@ class Trust:
     evidence: Evidence | None
     checks: tuple[Check, ...]
     weights: int | None = None
+    leakage: str = "fast"
+    """The profile of an enclave that trained."""
 
     @property
     def accepted(self) -> bool:

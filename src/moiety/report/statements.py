@@ -118,7 +118,8 @@ def trust(report: PartyReport) -> tuple[Statement, ...]:
     helper = {"enclave-mpc": _broken_enclave, "enclave": _broken_inside} if attested else {}
     first = {"mpc": _broken_dealer, "transform": _noise, **helper}.get(report.header.way)
     broken = (first(report),) if first else ()
-    return (*broken, _semi_honest(report), _scores(report), _not_hidden())
+    watched = (_watched(report),) if helper else ()
+    return (*broken, *watched, _semi_honest(report), _scores(report), _not_hidden())
 
 
 def _noise(report: PartyReport) -> Statement:
@@ -160,6 +161,20 @@ def _broken_enclave(report: PartyReport) -> Statement:
         f"predictions, so together with one party it learns the other's applicants too, and alone "
         f"it can falsify results. A host that is a party counts as that party.",
     )
+
+
+_WATCHED = {
+    "fast": "Training reads memory at places that depend on rows and labels: a host that follows "
+    "the enclave's memory accesses, page by page or closer, learns something of them.",
+    "constant-flow": "Training was in constant flow: the compiled kernels' memory addresses and "
+    "branches depend on numbers of rows, columns, bins and trees alone. Not covered: how long "
+    "divisions take, power, and what surrounds the kernels.",
+}
+
+
+def _watched(report: PartyReport) -> Statement:
+    profile = report.trust.leakage if report.trust else "fast"
+    return Statement("If the enclave is watched", _WATCHED[profile])
 
 
 def _semi_honest(report: PartyReport) -> Statement:

@@ -25,7 +25,7 @@ _KEY = 32
 _WAIT = 60.0
 """Seconds to wait for another process that charges."""
 _TABLES = """
-PRAGMA synchronous = FULL;
+PRAGMA synchronous = EXTRA;
 CREATE TABLE IF NOT EXISTS persons
     (person BLOB PRIMARY KEY, rho REAL NOT NULL, xi REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS releases

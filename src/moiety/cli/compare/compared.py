@@ -21,6 +21,7 @@ from moiety.party.predict import Scores
 from moiety.run.steps import Listener, Steps
 
 Floats = npt.NDArray[np.float64]
+LEAST, LEAST_EACH = 400, 50
 
 
 def _told(row: Row) -> str:
@@ -30,7 +31,14 @@ def _told(row: Row) -> str:
 
 
 def _check(task: Task, whole: Joined) -> None:
-    outcomes = whole.outcomes
+    outcomes, clients = whole.outcomes, next(iter(whole.clients.values())).rows
+    fewest = min(int(outcomes.sum()), int((1 - outcomes).sum()))
+    if clients < LEAST or len(outcomes) < LEAST or fewest < LEAST_EACH:
+        raise UsageError(
+            f"{clients:,} common clients and {len(outcomes):,} applicants, {fewest:,} of the rarer "
+            "outcome, are too few for attacks to say anything",
+            hint=f"compare on {LEAST} of each and {LEAST_EACH} of either outcome, or more",
+        )
     if len(outcomes) > task.job.predictions:
         raise UsageError(
             f"the parties have {len(outcomes):,} applicants in common, and the job states "
@@ -43,7 +51,8 @@ class Subject:
     """What all ways are judged on: the joined rows in the clear, which none of them has.
 
     Raises:
-        UsageError: not all common applicants can be scored, or their outcomes are not known.
+        UsageError: not all common applicants can be scored, they are too few, or their outcomes
+            are not known.
     """
 
     def __init__(self, task: Task) -> None:

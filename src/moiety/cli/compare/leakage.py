@@ -16,6 +16,7 @@ from moiety.cli.compare.plain import Joined
 from moiety.cli.compare.representations import Represented
 from moiety.cli.compare.task import Task
 from moiety.data.table import Table
+from moiety.transform.mechanism import clipped
 
 Floats = npt.NDArray[np.float64]
 LINKED = 100
@@ -70,7 +71,11 @@ def knowing(seen: Represented, against: str) -> Iterator[Finding]:
     """The same by who knows the projection, as the guarantee supposes, and the noise's size."""
     learn, judge = np.arange(0, len(seen.rows), 2), np.arange(1, len(seen.rows), 2)
     made, points = seen.mechanism, seen.points
-    knows = Knowledge(seen.rows[learn], known=made.projection, noise=made.sigma)
+    knows = Knowledge(
+        seen.rows[learn],
+        known=lambda rows: clipped(rows, made.clip) @ made.projection,
+        noise=made.sigma,
+    )
     found = (
         reconstruct(points[judge], seen.rows[judge], knows, against=against),
         link(points[judge[:LINKED]], seen.rows[judge[:LINKED]], knows, against=against),

@@ -40,7 +40,8 @@ def attacks(
     yield membership(scores, people, member, fit=learn, shadows=SHADOWS, against=against)[0]
     wide = one_hot(chosen)
     told = {row.tobytes(): score for row, score in zip(wide, scores[~member], strict=True)}
-    yield extract(_looked_up(told), wide, [QUERIES], against=against)[0]
+    queries = min(QUERIES, len(wide) // 2)
+    yield extract(_looked_up(told), wide, [queries], against=against)[0]
 
 
 def matrix(parts: Parts) -> Floats:

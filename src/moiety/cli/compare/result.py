@@ -1,4 +1,4 @@
-"""What a comparison found: a row for each way, every cell measured in this very run."""
+"""What a comparison found: a row for each way."""
 
 import math
 from collections.abc import Mapping

@@ -11,10 +11,12 @@ from moiety.cli.compare.result import Comparison, Row
 from moiety.report.text import count, decimal, seconds, signed, size
 
 LEGEND = (
-    "Every figure is of this run, on this machine. Δ: AUC less that of pooled rows. Bytes: on all "
-    "links. Memory: of the process that held most. Attacks: what was reached by each way's number, "
-    "beside what a guess reaches; * where the 95 % interval lies above the guess. An attack that "
-    "finds nothing proves nothing."
+    "Figures are of this run, on this machine; membership inference and extraction are of the "
+    "joint model in the clear, which all ways but the transform compute alike. Δ: AUC less that of "
+    "pooled rows. Bytes: on all links. Memory: of the process that held most. Attacks: what was "
+    "reached by each way's number, beside what a guess reaches; * where the 95 % interval lies "
+    "above the guess. Of so many, one or two are starred by chance. An attack that finds nothing "
+    "proves nothing."
 )
 
 

@@ -49,6 +49,7 @@ class Task:
             "model": model.kind,
             "max_rows": largest,
             "min_common": job.min_common,
+            "min_applicants": job.min_applicants,
             "predictions": job.predictions,
             "purpose": job.purpose,
             "scores_to": job.scores_to,

@@ -2,11 +2,13 @@
 
 import json as json_format
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM, signal
 
 import typer
 
@@ -16,6 +18,7 @@ from moiety.cli.compare.compared import Subject
 from moiety.cli.compare.result import Comparison
 from moiety.cli.compare.show import shown
 from moiety.cli.compare.task import load_task
+from moiety.errors import UsageError
 from moiety.report.page import save
 
 
@@ -35,6 +38,10 @@ def compare(
     Only for who may have the tables of all parties: it pools them for the reference, and attacks.
     """
     began = time.perf_counter()
+    if not out.parent.is_dir() or (keep is not None and keep.exists()):
+        what = f"{out.parent} is no folder" if not out.parent.is_dir() else f"{keep} is there"
+        raise UsageError(what, hint="--out in a folder that is there, --keep where nothing is")
+    signal(SIGTERM, _ended)
     task = load_task(path, homes)
     with _folder(keep) as folder:
         subject = Subject(task)
@@ -46,6 +53,11 @@ def compare(
         return
     console.stdout.print(shown(found))
     console.out(f"\npage: {out}")
+
+
+def _ended(number: int, frame: object) -> None:
+    """Ends as by an exception: what was started is stopped, and folders with keys are removed."""
+    sys.exit(128 + number)
 
 
 @contextmanager
