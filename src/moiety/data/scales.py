@@ -42,8 +42,9 @@ class Scale:
         present = column[~np.isnan(column)].astype(np.float64)
         if not len(present):
             return cls(0.0, 1.0, spec.missing)
-        spread = float(present.std())
-        alike = spread <= ALIKE * float(np.abs(present).max())
+        top = float(np.abs(present).max())
+        spread = float((present / top).std() * top) if top else 0.0
+        alike = spread <= ALIKE * top
         return cls(float(present.mean()), 1.0 if alike else spread, spec.missing)
 
     @classmethod

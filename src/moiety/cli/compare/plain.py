@@ -2,15 +2,15 @@
 
 import resource
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from moiety.cli.compare.task import Task
+from moiety.cli.compare.task import Task, load_task
 from moiety.data.table import Table, load_schema
 from moiety.errors import DataError
 from moiety.party.alone import fitted
@@ -68,22 +68,22 @@ def joined(task: Task) -> Joined:
 
 def pooled(task: Task) -> Fitted:
     """By all columns of both, in one place."""
-    return _apart(_fit, task, [task.receiver.name, task.giver.name])
+    return _apart(task, [task.receiver.name, task.giver.name])
 
 
 def local(task: Task) -> Fitted:
     """By the receiver's columns alone."""
-    return _apart(_fit, task, [task.receiver.name])
+    return _apart(task, [task.receiver.name])
 
 
-def _apart(work: Callable[..., Fitted], *given: object) -> Fitted:
-    """What it returns in a process of its own, whose memory is then its own, too."""
+def _apart(task: Task, names: list[str]) -> Fitted:
+    """The fit in a process of its own, whose memory is then its own, too."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *given).result()
+        return pool.submit(_fit, task.path, task.folder, names).result()
 
 
-def _fit(task: Task, names: list[str]) -> Fitted:
-    began = time.perf_counter()
+def _fit(path: Path, folder: Path, names: list[str]) -> Fitted:
+    task, began = load_task(path, folder), time.perf_counter()
     trained, chosen = joined(task).parts(task, names)
     logits = fitted(task.job, trained, chosen)
     seconds, usage = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)

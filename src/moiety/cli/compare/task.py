@@ -22,6 +22,9 @@ DIMENSIONS, DELTA = 8, 1e-6
 class Task:
     """A job's parties with their tables, and who of them receives scores."""
 
+    path: Path
+    folder: Path
+    """Where the parties' folders are."""
     job: Job
     parties: dict[str, Party]
 
@@ -82,7 +85,7 @@ def load_task(path: Path, homes: Path | None = None) -> Task:
             hint=f"compare a vertical job of {' or '.join(MODELS)}; the label's owner gets scores",
         )
     folder = homes or path.parent
-    return Task(job, {name: load_party(folder / name) for name in job.names})
+    return Task(path, folder, job, {name: load_party(folder / name) for name in job.names})
 
 
 def _actor(party: Party, member: Member) -> Actor:
