@@ -43,7 +43,8 @@ class Scale:
         if not len(present):
             return cls(0.0, 1.0, spec.missing)
         top = float(np.abs(present).max())
-        spread = float((present / top).std() * top) if top else 0.0
+        power = 2.0 ** (math.frexp(top)[1] - 1)
+        spread = float((present / power).std() * power)
         alike = spread <= ALIKE * top
         return cls(float(present.mean()), 1.0 if alike else spread, spec.missing)
 
