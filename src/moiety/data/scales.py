@@ -43,7 +43,7 @@ class Scale:
         if not len(present):
             return cls(0.0, 1.0, spec.missing)
         top = float(np.abs(present).max())
-        power = 2.0 ** (math.frexp(top)[1] - 1)
+        power = 2.0 ** max(math.frexp(top)[1] - 1, -1000)
         spread = float((present / power).std() * power)
         alike = spread <= ALIKE * top
         return cls(float(present.mean()), 1.0 if alike else spread, spec.missing)
