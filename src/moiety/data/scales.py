@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 
 MOST = 250
 """A category has at most so many levels."""
+NOTHING = 2.0**-400
+"""A smaller deviation has squares that a float does not hold."""
 ALIKE = 2.0**-40
 """A column whose deviation is a smaller part of its values than this holds one value."""
 
@@ -42,10 +44,8 @@ class Scale:
         present = column[~np.isnan(column)].astype(np.float64)
         if not len(present):
             return cls(0.0, 1.0, spec.missing)
-        top = float(np.abs(present).max())
-        power = 2.0 ** max(math.frexp(top)[1] - 1, -1000)
-        spread = float((present / power).std() * power)
-        alike = spread <= ALIKE * top
+        spread = float(present.std())
+        alike = spread <= max(ALIKE * float(np.abs(present).max()), NOTHING)
         return cls(float(present.mean()), 1.0 if alike else spread, spec.missing)
 
     @classmethod
