@@ -25,6 +25,9 @@ PROGRAM = b"I  001"
 """An instruction in the second megabyte, where Valgrind puts the program; the loader is above."""
 ROWS, OTHERS, COUNTS, NODES, LEAVES, ID, WIDTH = 75, 50, (8, 7, 6), 6, 8, 8, 5
 
+TRIES = 3
+"""A busy machine may make one run take a step more; what depends on data differs each time."""
+
 
 @pytest.fixture(scope="module")
 def program():
@@ -101,8 +104,12 @@ def test_the_program_refuses_what_it_does_not_know(program):
 @pytest.mark.parametrize("kernel", ["grow", "score", "join"])
 def test_the_library_itself_takes_the_same_instructions_for_other_data(kernel):
     check_machine()
-    first, second = steps(kernel, 1), steps(kernel, 2)
-    assert first == second and first[0] > 10_000
+    pairs = []
+    for _ in range(TRIES):
+        pairs.append((steps(kernel, 1), steps(kernel, 2)))
+        if pairs[-1][0] == pairs[-1][1]:
+            break
+    assert pairs[-1][0] == pairs[-1][1] and pairs[-1][0][0] > 10_000, pairs
 
 
 def test_a_choice_by_code_is_found_in_the_same_way():
