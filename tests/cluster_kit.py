@@ -184,15 +184,19 @@ def results(calls, timeout=PATIENT):
 # ── data to train on ────────────────────────────────────────────────────────────────────────
 
 
-def rows(count, columns=12, seed=5):
-    """Rows with a categorical column (0) and missing values, and labels that depend on them."""
-    drawn = np.random.default_rng(seed)
+def rows(count, columns=12, *, wide=False):
+    """Rows with a categorical column (0) and missing values, and outcomes that depend on them.
+
+    Wide outcomes differ by many powers of ten, so that the order of their sum changes its last bits.
+    """
+    drawn = np.random.default_rng(5)
     table = drawn.normal(size=(count, columns))
     table[:, 0] = drawn.integers(0, 9, count)
-    table[:, 1] = np.round(table[:, 1], 1)
+    table[:, -2:] = np.round(table[:, -2:])
     table[drawn.random((count, columns)) < 0.07] = np.nan
-    score = np.nan_to_num(table[:, 2] - table[:, 3]) + (np.nan_to_num(table[:, 0]) % 3 == 1)
-    return table, (score + drawn.normal(size=count) > 0.3).astype(np.float32)
+    score = np.nan_to_num(table[:, -1] - table[:, -2]) + (np.nan_to_num(table[:, 0]) % 3 == 1)
+    outcome = (score + drawn.normal(size=count) > 0.3).astype(np.float32)
+    return table, (score * 10 ** drawn.uniform(-9, 6, count) if wide else outcome)
 
 
 def shard(whole, rank, count):

@@ -18,7 +18,7 @@ import lightgbm
 
 from moiety.enclave.collectives import Collectives
 from moiety.enclave.guard import Guard
-from moiety.enclave.lightgbm_link import Link
+from moiety.enclave.lightgbm_link import Link, silence
 from moiety.errors import ConfigError, DataError
 
 GLANCE = 0.25
@@ -50,7 +50,6 @@ def boost(
         PeerMisbehaved: a worker does other steps, or has another model.
     """
     given = _complete(parameters, collectives.size)
-    lightgbm.register_logger(_Silence())
 
     def train() -> str:
         made = lightgbm.train(given, data(given), num_boost_round=rounds)
@@ -77,15 +76,6 @@ def _complete(parameters: Mapping[str, Any], size: int) -> Parameters:
     return {**exact, **parameters, **(network if size > 1 else {}), "verbosity": -1}
 
 
-class _Silence:
-    """Takes LightGBM's log, whose lines may quote data."""
-
-    def info(self, line: str) -> None:
-        """Nothing is told."""
-
-    warning = info
-
-
 class _Training(threading.Thread):
     """LightGBM at work in a thread of its own, to which its network belongs."""
 
@@ -109,6 +99,7 @@ class _Training(threading.Thread):
     def run(self) -> None:
         """Trains, and frees LightGBM's network."""
         alone = self._collectives.size == 1
+        silence()
         try:
             with nullcontext() if alone else Link(self._collectives, self._failed):
                 self._model = self._work()

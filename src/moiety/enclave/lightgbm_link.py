@@ -42,6 +42,7 @@ _REDUCE_SCATTER = ctypes.CFUNCTYPE(
 _ALLGATHER = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, _SIZE, _SIZES, _SIZES, ctypes.c_int, ctypes.c_void_p, _SIZE
 )
+_SILENCE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda _: None)
 _WRITABLE = 0x200
 
 Add = Callable[[Buffer, Buffer], Buffer]
@@ -127,6 +128,11 @@ def along_ring(parts: list[Buffer], rank: int, add: Add) -> Buffer:
     for part in others:
         total = add(total, part)
     return total
+
+
+def silence() -> None:
+    """LightGBM's log of this thread goes nowhere: its lines may quote data."""
+    _call("LGBM_RegisterLogCallback", _SILENCE)
 
 
 def _memory(address: int, size: int) -> memoryview:
