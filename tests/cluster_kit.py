@@ -187,7 +187,7 @@ def results(calls, timeout=PATIENT):
 def rows(count, columns=12, *, wide=False):
     """Rows with a categorical column (0) and missing values, and outcomes that depend on them.
 
-    Wide outcomes differ by many powers of ten, so that the order of their sum changes its last bits.
+    Wide outcomes differ by many powers of ten: the order of their sum changes its last bits.
     """
     drawn = np.random.default_rng(5)
     table = drawn.normal(size=(count, columns))

@@ -37,7 +37,7 @@ def trained_both_ways(folder, count, parameters, columns=12, size=3000, rounds=R
 def test_trees_are_those_of_lightgbms_own_sockets(tmp_path, count, parameters):
     """Bit by bit, with a categorical column and missing values.
 
-    Sums of wide outcomes have other last bits in another order: three and four add as LightGBM does.
+    Sums of wide outcomes have other last bits in another order than LightGBM's.
     """
     ours, theirs = trained_both_ways(tmp_path, count, parameters)
     assert len(set(ours)) == len(set(theirs)) == 1
