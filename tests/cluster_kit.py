@@ -152,6 +152,9 @@ class Running:
         self.process.start()
         far.close()
 
+    def close(self):
+        self._near.close()
+
     def result(self, timeout=PATIENT):
         if not self._near.poll(timeout):
             self.process.kill()
@@ -200,7 +203,7 @@ def rows(count, columns=12, *, wide=False):
 
 
 def shard(whole, rank, count):
-    return tuple(part[rank::count] for part in whole)
+    return tuple(np.ascontiguousarray(part[rank::count]) for part in whole)
 
 
 def dataset(table, label, parameters):
