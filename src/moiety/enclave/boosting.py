@@ -47,22 +47,28 @@ def boost(
         ConfigError: a parameter that would open LightGBM's own sockets, or that is set here.
         DataError: LightGBM refuses the data or parameters.
         PeerLost: a worker is gone or does not answer; noticed within GLANCE seconds if it is gone.
-        PeerMisbehaved: a worker does other steps, or has another model.
+        PeerMisbehaved: a worker has other parameters, does other steps, or has another model.
     """
     given = _complete(parameters, collectives.size)
+    plan = sorted((name, value) for name, value in given.items() if name != "num_threads")
+    collectives.agree(_digest(f"{rounds} {plan}"), "plan: parameters or rounds")
 
     def train() -> str:
         made = lightgbm.train(given, data(given), num_boost_round=rounds)
         return str(made.model_to_string())
 
     model = _Training(collectives, train).result(collectives.watch)
-    collectives.agree(hashlib.sha256(trees(model).encode()).digest(), "model")
+    collectives.agree(_digest(trees(model)), "model")
     return model
 
 
 def trees(model: str) -> str:
     """The part of a model's text that holds the trees, without the parameters of one worker."""
     return model.partition("\nparameters:")[0]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _complete(parameters: Mapping[str, Any], size: int) -> Parameters:

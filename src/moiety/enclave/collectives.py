@@ -92,7 +92,7 @@ class Collectives:
         if others:
             raise PeerMisbehaved(
                 f"{', '.join(others)} has another {what} than this worker",
-                hint="all workers must run one version, on processors of one kind, and one plan",
+                hint="all workers run one version, on one kind of processor, with one plan",
             )
 
     def _turns(self) -> Iterator[int]:

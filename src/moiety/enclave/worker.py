@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from moiety.enclave.collectives import PATIENCE, Collectives
@@ -10,7 +11,7 @@ from moiety.enclave.guard import Guard
 from moiety.enclave.mesh import Door, meet
 from moiety.enclave.peering import Side
 from moiety.enclave.roster import Roster
-from moiety.errors import MoietyError
+from moiety.errors import MoietyError, told
 
 T = TypeVar("T")
 
@@ -35,16 +36,38 @@ def work(
     """What the task returns, once all workers have done theirs.
 
     A worker that fails tells the others why; they stop within seconds, as they do when one is gone.
+    During the task nothing is written to the process's standard error.
 
     Raises:
         MoietyError: what `meet` and the task raise; the process should then `end`.
     """
     with door.watch:
-        mesh = meet(roster, side, door)
-        door.watch.enter("the task")
-        found = task(Collectives(mesh, patience=patience))
-        door.watch.finish()
+        try:
+            mesh = meet(roster, side, door)
+            door.watch.enter("the task")
+            with _unheard():
+                found = task(Collectives(mesh, patience=patience))
+            door.watch.finish()
+        except BaseException as error:
+            door.watch.abort(told(error))
+            raise
     return found
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Standard error goes nowhere: LightGBM writes its last words there, which may quote data.
+
+    Its host reads what an enclave writes. For the whole process, until the block ends.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def end(error: BaseException) -> NoReturn:
