@@ -47,7 +47,7 @@ EXACT = {"deterministic": True, "force_row_wise": True}
 CASES = (
     # table, rows, columns, rounds, workers
     ("credit", 30_000, 23, 100, (1, 2, 4)),
-    ("synthetic", 1_000_000, 50, 100, (1, 2, 4)),
+    ("synthetic", 1_000_000, 50, 30, (1, 2)),
 )
 SHARDS = (
     ("sealed shards", 1_000_000, 50, 20, 3),
