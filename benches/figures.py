@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cluster_figures
 import compare_figures
 import engine_figures
 import transform_figures
@@ -9,7 +10,8 @@ from tables import load, size, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
 
-SECTIONS = ("demo", "compare", "transform", "peers", "selection", "scale", "psi", "scoring", "core")
+SECTIONS = ("demo", "compare", "transform", "peers", "selection", "scale", "psi", "scoring")
+SECTIONS += ("cluster", "core")
 _HEAD = """\
 # Figures
 
@@ -27,7 +29,7 @@ def render():
     """The page."""
     engine = (engine_figures.peers, engine_figures.selection, engine_figures.scale)
     ours = (compare_figures.compare, transform_figures.transform)
-    sections = (_demo, *ours, *engine, _psi, _scoring, _core)
+    sections = (_demo, *ours, *engine, _psi, _scoring, cluster_figures.cluster, _core)
     return "\n".join([_HEAD, _machine(), *(section() for section in sections)])
 
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cluster
 import compare
 import demo
 import figures
@@ -51,6 +52,7 @@ SECTIONS = {
     "scale": scale.measure,
     "psi": psi.measure,
     "scoring": scoring.measure,
+    "cluster": cluster.measure,
     "core": core,
 }
 

@@ -155,6 +155,20 @@ def open_capsule(reader: Reader, key: DataKey, expected: CapsuleHeader) -> Itera
     Raises PolicyRefused for another data set, version, policy or chunk size, DataError for one that
     was altered, cut or extended; both before the chunk concerned is handed out. Read to the end.
     """
+    found, prefix = expect(reader, expected)
+    cipher = key.cipher()
+    current = _read(reader, expected.chunk_size + TAG_SIZE)
+    for number in range(_CHUNKS):
+        after = _read(reader, expected.chunk_size + TAG_SIZE)
+        yield open_chunk(cipher, current, (prefix, number, not after), found)
+        if not after:
+            return
+        current = after
+    raise DataError(f"chunk {_CHUNKS}: a capsule has at most {_CHUNKS} chunks")
+
+
+def expect(reader: Reader, expected: CapsuleHeader) -> tuple[bytes, bytes]:
+    """The header's bytes and its nonce prefix; PolicyRefused if it is not the expected one."""
     found = _read_header(reader)
     prefix = found[_FIXED.size - 9 : _FIXED.size - 2]
     if not hmac.compare_digest(found, expected.encode(prefix)):
@@ -162,20 +176,13 @@ def open_capsule(reader: Reader, key: DataKey, expected: CapsuleHeader) -> Itera
             f"this capsule is not {expected.data_set!r} version {expected.version} for this job",
             hint="seal the data set again for this job",
         )
-    cipher = key.cipher()
-    current = _read(reader, expected.chunk_size + TAG_SIZE)
-    for number in range(_CHUNKS):
-        after = _read(reader, expected.chunk_size + TAG_SIZE)
-        yield _open_chunk(cipher, current, (prefix, number, not after), found)
-        if not after:
-            return
-        current = after
-    raise DataError(f"chunk {_CHUNKS}: a capsule has at most {_CHUNKS} chunks")
+    return found, prefix
 
 
-def _open_chunk(
+def open_chunk(
     cipher: AESGCM, sealed: bytes, place: tuple[bytes, int, bool], plain: bytes
 ) -> bytes:
+    """The plaintext of a chunk; DataError unless it was sealed at `place`: prefix, number, last."""
     prefix, number, last = place
     if last and number and len(sealed) == TAG_SIZE:
         raise _altered(number)

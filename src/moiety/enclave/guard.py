@@ -1,4 +1,4 @@
-"""How long the enclave's service waits for whom, so that no caller can stop it by silence."""
+"""How long an enclave waits for whom, so that no caller or worker can stop it by silence."""
 
 import math
 import time
@@ -28,14 +28,16 @@ USUAL = Patience()
 
 
 class Guard(Watch):
-    """A watch under which a caller's introduction takes a limited time, whatever it sends."""
+    """A watch under which a step with a peer takes a limited time, whatever it sends."""
 
     _until = _allowed = math.inf
+    _who = ""
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def within(self, seconds: float, who: str = "the caller") -> Iterator[None]:
         """Every wait of the block ends with PeerLost after so many seconds in all."""
         self._until, self._allowed = time.monotonic() + seconds, seconds
+        self._who = who
         try:
             yield
         finally:
@@ -45,5 +47,5 @@ class Guard(Watch):
         """No longer than the block has left; PeerLost when its time is over."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise PeerLost(f"the caller took longer than {self._allowed:g} s", hint="try again")
+            raise PeerLost(f"{self._who} took longer than {self._allowed:g} s", hint="try again")
         return min(timeout, left)
