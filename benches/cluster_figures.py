@@ -49,8 +49,8 @@ def _shards(rows):
         for each in rows
     ]
     note = (
-        "Each worker streams its part from a sealed Parquet file: opening, decoding and binning are "
-        "in the time. *Memory*: the most that a worker held beside what it held before."
+        "Each worker streams its part from a sealed Parquet file: opening, decoding and binning "
+        "are in the time. *Memory*: the most that a worker held beside what it held before."
     )
     head = ["rows × columns", "workers", "seconds", "processor s of one", "memory of one"]
     return table("Boosting on sealed shards", head, lines, note)

@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,7 +27,10 @@ from moiety.enclave.roster import Roster, Worker
 from moiety.enclave.verify import SimulationVerifier
 from moiety.enclave.worker import watch, work
 from moiety.wire.certificates import Credentials, fingerprint, make_credentials
+from moiety.wire.channel import Channel
 from moiety.wire.plain import pair
+from moiety.wire.transport import InsecureTransport
+from party_kit import outcomes
 
 JOB = bytes([9] * 32)
 PATIENT = 120
@@ -72,17 +75,18 @@ def side(name, **policy):
     return Side(name, SimulationAttester(PLATFORM), demands(**policy))
 
 
-def outcomes(*calls):
-    """What calls that need each other return, or the errors that they raise."""
-
-    def outcome(call):
-        try:
-            return call()
-        except Exception as error:
-            return error
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(outcome, calls))
+@contextmanager
+def line(near="w0", far="w1"):
+    """The two ends of a channel between workers; each sees the other under its own name."""
+    secret, sockets, ends = secrets.token_bytes(32), socket.socketpair(), []
+    names = (near, far)
+    for index, sock in enumerate(sockets):
+        transport = InsecureTransport(sock, own="", peer="", secret=secret)
+        transport.own_certificate = CREDENTIALS[names[index]].certificate
+        transport.peer_certificate = CREDENTIALS[names[1 - index]].certificate
+        ends.append(Channel(transport, names[1 - index]))
+    with ends[0], ends[1]:
+        yield ends
 
 
 def together(count, task, *, patience=30.0):

@@ -1,58 +1,28 @@
 """Two enclaves attest to each other: relayed, replayed, reflected or lesser evidence is refused."""
 
 import secrets
-import socket
-import ssl
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from cluster_kit import (
-    CREDENTIALS,
-    PLATFORM,
-    demands,
-    free_port,
-    outcomes,
-    roster,
-    side,
-)
+from cluster_kit import PLATFORM, demands, line, roster, side
 from moiety.enclave.attester.documents import Scenario
 from moiety.enclave.attester.simulation import SimulationAttester, SimulationPlatform
 from moiety.enclave.evidence import Evidence
-from moiety.enclave.mesh import Door, meet
 from moiety.enclave.peering import attest_both_ways
 from moiety.enclave.policy import Accepted, EnclavePolicy
 from moiety.enclave.verify import IntelVerifier
-from moiety.enclave.worker import watch
-from moiety.errors import AttestationFailed, ConfigError, PeerError, PeerLost, PolicyRefused
+from moiety.errors import AttestationFailed, PeerError, PeerLost, PolicyRefused
 from moiety.message import decode, encode
-from moiety.wire.certificates import fingerprint
-from moiety.wire.channel import Channel
 from moiety.wire.frame import Kind
-from moiety.wire.tls import connect, listen
-from moiety.wire.transport import InsecureTransport
+from party_kit import outcomes
 
 ROSTER = roster(2)
 LIMIT = 1 << 20
 HELLO = {"version": str, "name": str, "roster": bytes, "nonce": bytes}
 HELLO |= {"hpke_key": bytes, "signing_key": bytes}
-
-
-@contextmanager
-def line(near="w0", far="w1"):
-    """The two ends of a channel between workers; each sees the other under its own name."""
-    secret, sockets, ends = secrets.token_bytes(32), socket.socketpair(), []
-    names = (near, far)
-    for index, sock in enumerate(sockets):
-        transport = InsecureTransport(sock, own="", peer="", secret=secret)
-        transport.own_certificate = CREDENTIALS[names[index]].certificate
-        transport.peer_certificate = CREDENTIALS[names[1 - index]].certificate
-        ends.append(Channel(transport, names[1 - index]))
-    with ends[0], ends[1]:
-        yield ends
 
 
 class Changed:
@@ -309,76 +279,3 @@ def test_evidence_says_nothing_of_the_keys_themselves():
     assert not any(private in payload for payload in sent)
     assert private.hex() not in repr(own)
     assert Evidence.parse(decode(sent[1], {"evidence": bytes}, LIMIT)["evidence"])
-
-
-# ── a mesh over TLS ─────────────────────────────────────────────────────────────────────────
-
-
-def mesh(listed, name, **changes):
-    eyes = watch()
-    with eyes:
-        made = meet(listed, side(name), Door(CREDENTIALS[changes.get("by", name)], eyes))
-        found = made.rank, sorted(made.channels), made.production
-        eyes.finish()
-        return found
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_two_workers_meet(count):
-    listed = roster(count)
-    found = outcomes(*(partial(mesh, listed, name) for name in listed.names))
-    others = [[peer for peer in range(count) if peer != rank] for rank in range(count)]
-    assert found == [(rank, others[rank], False) for rank in range(count)], found
-
-
-def test_strangers_are_turned_away_and_the_mesh_is_made():
-    listed = roster(2)
-
-    def stranger():
-        with pytest.raises((PeerLost, PolicyRefused)):
-            connect(
-                listed.workers[0].address,
-                "w0",
-                credentials=CREDENTIALS["stranger"],
-                pinned=listed.workers[0].certificate,
-                deadline=10,
-            )
-        return mesh(listed, "w1")
-
-    found = outcomes(partial(mesh, listed, "w0"), stranger)
-    assert [one[0] for one in found] == [0, 1], found
-
-
-def test_a_worker_needs_the_certificate_that_the_roster_pins():
-    with pytest.raises(ConfigError, match="the roster pins"):
-        mesh(roster(2), "w0", by="w1")
-    with pytest.raises(ConfigError, match="not in the roster"):
-        mesh(roster(2), "w4")
-
-
-@pytest.mark.parametrize("workers", [(), ("a", "a"), ("a",) * 300])
-def test_a_roster_names_each_worker_once(workers):
-    listed = roster(1).workers[0]
-    with pytest.raises(ConfigError, match="roster: "):
-        replace(ROSTER, workers=tuple(replace(listed, name=name) for name in workers))
-
-
-def test_tls_before_1_3_is_no_way_to_a_worker():
-    address, own = f"127.0.0.1:{free_port()}", CREDENTIALS["w0"]
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.maximum_version = ssl.TLSVersion.TLSv1_2
-
-    def call():
-        host, port = address.split(":")
-        with socket.create_connection((host, int(port))) as sock:
-            old.wrap_socket(sock)
-
-    def accept():
-        with listen(address, credentials=own) as door:
-            calling = outcomes(call, lambda: door.accept({"w1": fingerprint(own.certificate)}, 2))
-            return calling
-
-    found = accept()
-    assert isinstance(found[0], ssl.SSLError), found
-    assert isinstance(found[1], PeerLost)
