@@ -8,8 +8,7 @@
 An attack that succeeds shows a leak. One that fails shows only that this attack failed.
 """
 
-from importlib import import_module
-from typing import Any
+from moiety.lazy import names
 
 _HOMES = {
     "Finding": "finding",
@@ -26,10 +25,4 @@ _HOMES = {
     "uniform": "uniformity",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, each loaded when it is first used: a party that records loads no attack."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'moiety.audit' has no attribute {name!r}")
-    return getattr(import_module(f"moiety.audit.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, _HOMES)

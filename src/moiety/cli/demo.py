@@ -109,9 +109,11 @@ def rural(
     _check("thin", model, BY_TRANSFORM if transformed else BY_MPC)
     how = "from noisy points" if transformed else "all on shares"
     story = f"A credit union with few clients learns with two larger lenders, {how}."
-    terms = rural_terms(model, dealer=dealer, min_common=100)
-    if transformed:
-        terms = rural_transform(model, epsilon=epsilon, min_common=100)
+    terms = (
+        rural_transform(model, epsilon=epsilon, min_common=100)
+        if transformed
+        else rural_terms(model, dealer=dealer, min_common=100)
+    )
     cast = rural_cast(union=clients)
     oracle = oracle and not transformed
     _play(folder, story, cast, terms, oracle=oracle, as_json=json, ahead=ahead)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from moiety.agreement.manifest import Job, load_job
-from moiety.data.table import Table, load_schema
+from moiety.data.table import Table
 from moiety.enclave.job import fit
 from moiety.errors import AccuracyError
 from moiety.learn.metrics import auc
@@ -82,9 +82,7 @@ def _whole(job: Job, parties: dict[str, Party]) -> Whole:
 def _table(party: Party, job: Job, use: str) -> Table:
     member = job.member(party.name)
     data = party.data_set(getattr(member, use))
-    label = data.label if member.label else None
-    table = Table.load(data.path, load_schema(data.schema), id=data.id, label=label)
-    table = table.select(member.columns)
+    table = data.load(member.columns, labelled=member.label is not None)
     if job.model.horizontal:
         return table
     found = kept(party.job_folder(job), job, table, use)

@@ -4,7 +4,9 @@ All from one table of 30,000 real clients; that it is several institutions' is m
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +67,13 @@ def credit(data: CreditSplit, names: tuple[str, str] = ("lender", "payco")) -> t
     return lender, payco
 
 
+def _agreed(columns: Iterable[str], *, numbers: bool) -> dict[str, Any]:
+    """Edges of columns; or, as `numbers`, scales of those that have one, and edges of others."""
+    names = list(columns)
+    scales = {name: SCALES[name] for name in names if numbers and name in SCALES}
+    return {"scales": scales, "edges": {name: EDGES[name] for name in names if name not in scales}}
+
+
 def credit_terms(
     model: str,
     way: str,
@@ -80,8 +89,7 @@ def credit_terms(
     return Terms(
         model=model,
         training="transform",
-        scales={name: SCALES[name] for name in payco if name in SCALES},
-        edges={name: EDGES[name] for name in payco if name not in SCALES},
+        **_agreed(payco, numbers=True),
         transform={"dimensions": 8, "epsilon": epsilon, "delta": 1e-6},
     )
 
@@ -118,17 +126,16 @@ def rural(*, union: int = 500, lender: int = 6000, applicants: int = 3000) -> tu
     return small, lends("lender", first), lends("saver", second)
 
 
+def rural_terms(model: str, *, dealer: bool, **sizes: int) -> Terms:
+    """What the three sign: each has people of its own; bins and scales are agreed round numbers."""
+    given = {"model": model, "purpose": RURAL, "scores_to": "union", "dealer": dealer, **sizes}
+    agreed = _agreed(EDGES, numbers=model in NUMERIC)
+    return Terms(training="mpc", horizontal=True, **agreed, **given)  # type: ignore[arg-type]
+
+
 def rural_transform(model: str, *, epsilon: float, **sizes: int) -> Terms:
     """The same where the lenders send noisy points of rows, and labels flipped for ε = 2."""
     table = {"dimensions": 8, "epsilon": epsilon, "delta": 1e-6, "labels_epsilon": 2.0}
     terms = rural_terms(model, dealer=False, **sizes)
-    edges = {name: cuts for name, cuts in EDGES.items() if name not in SCALES}
-    return replace(terms, training="transform", scales=SCALES, edges=edges, transform=table)
-
-
-def rural_terms(model: str, *, dealer: bool, **sizes: int) -> Terms:
-    """What the three sign: each has people of its own; bins and scales are agreed round numbers."""
-    given = {"model": model, "purpose": RURAL, "scores_to": "union", "dealer": dealer, **sizes}
-    scales = SCALES if model in NUMERIC else {}
-    edges = {name: cuts for name, cuts in EDGES.items() if name not in scales}
-    return Terms(training="mpc", edges=edges, scales=scales, horizontal=True, **given)  # type: ignore[arg-type]
+    agreed = _agreed(EDGES, numbers=True)
+    return replace(terms, training="transform", transform=table, **agreed)

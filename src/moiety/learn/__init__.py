@@ -6,8 +6,7 @@ keep scikit-learn's contract, with a runner that says where they compute; `Verti
 which columns of the same rows, `Horizontal` who owns which rows.
 """
 
-from importlib import import_module
-from typing import Any
+from moiety.lazy import names
 
 _HOMES = {
     "BoostedTreesClassifier": "boosting",
@@ -19,10 +18,4 @@ _HOMES = {
     "Vertical": "partition",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, each loaded when it is first used: an enclave loads what it runs."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'moiety.learn' has no attribute {name!r}")
-    return getattr(import_module(f"moiety.learn.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, _HOMES)

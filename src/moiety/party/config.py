@@ -7,12 +7,14 @@ jobs/HASH/      one folder a job: signatures, alignment, record, report
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from moiety.agreement.fields import Fields, read_file, read_toml
 from moiety.agreement.manifest import LEAKAGE, Job
 from moiety.agreement.signing import SigningKey
+from moiety.data.table import Table, load_schema
 from moiety.enclave.policy import EnclavePolicy
 from moiety.enclave.policy_signing import load_policy
 from moiety.enclave.verify import IntelVerifier, SimulationVerifier, Verifier
@@ -39,6 +41,16 @@ class DataSet:
     schema: Path
     id: str
     label: str | None
+
+    def load(self, columns: Iterable[str], *, labelled: bool) -> Table:
+        """Its rows with these columns, and with the label, if it has one and that is wanted.
+
+        Raises:
+            DataError: the table does not hold what its schema declares.
+        """
+        label = self.label if labelled else None
+        table = Table.load(self.path, load_schema(self.schema), id=self.id, label=label)
+        return table.select(columns)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from moiety.agreement.manifest import Job, Member
 from moiety.agreement.record import Record
-from moiety.data.table import Table, load_schema
+from moiety.data.table import Table
 from moiety.errors import ConfigError, PolicyRefused
 from moiety.party.agree import exchange, exchange_heads, now
 from moiety.party.align import USES, Aligned, align, count_attempt, keep, kept
@@ -76,6 +76,18 @@ class Node(ABC):
         """All connections of this run so far."""
         return [*self.channels.values(), *([self.helper] if self.helper else [])]
 
+    def enough(self, clients: Table) -> None:
+        """Returns if this party brings as many people of its own as the job wants.
+
+        Raises:
+            PolicyRefused: it does not.
+        """
+        if clients.rows < self.job.min_common:
+            raise PolicyRefused(
+                f"{self.member.train} has {clients.rows:,} rows; "
+                f"the job needs {self.job.min_common:,}"
+            )
+
     @abstractmethod
     def run(self, signature: bytes) -> object:
         """All steps, in order; what comes of them."""
@@ -100,14 +112,13 @@ class Node(ABC):
                 f"[data.{name}] has label {data.label!r}, the job says '{label}'",
                 hint="moiety data add --label names it",
             )
-        wanted = data.label if label is not None else None
-        table = Table.load(data.path, load_schema(data.schema), id=data.id, label=wanted)
+        table = data.load(self.member.columns, labelled=label is not None)
         if table.rows > self.member.max_rows:
             raise PolicyRefused(
                 f"{name} has {table.rows:,} rows; the job allows {self.member.max_rows:,}",
                 hint="propose a job with a larger max_rows",
             )
-        return table.select(self.member.columns)
+        return table
 
     def agree(
         self, signature: bytes, tables: dict[str, Table]

@@ -10,7 +10,6 @@ import numpy as np
 
 from moiety.data.table import Table
 from moiety.enclave.policy import Accepted
-from moiety.errors import PolicyRefused
 from moiety.function.runner import Runner
 from moiety.learn.shared_model import SharedModel
 from moiety.party.align import Aligned
@@ -71,11 +70,7 @@ class Shares(Node):
 
     def _of_own_people(self, tables: dict[str, Table]) -> Prepared:
         clients, applicants = tables["train"], tables.get("score")
-        least = self.job.min_common
-        if clients.rows < least:
-            raise PolicyRefused(
-                f"{self.member.train} has {clients.rows:,} rows; the job needs {least:,}"
-            )
+        self.enough(clients)
         own = coded(self.job, clients)
         blinded = [] if applicants is None else self.spent.blinded(applicants.ids.tolist())
         shapes, names = self._shapes(own, blinded)

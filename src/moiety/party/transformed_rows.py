@@ -7,7 +7,7 @@ not leave it, get no noise.
 import numpy as np
 
 from moiety.data.table import Table
-from moiety.errors import PeerMisbehaved, PolicyRefused
+from moiety.errors import PeerMisbehaved
 from moiety.party.coded import Coded, freely
 from moiety.party.costs import TRANSFORM
 from moiety.party.outcome import Outcome
@@ -27,10 +27,8 @@ class TransformedRows(Transforming):
     def run(self, signature: bytes) -> Outcome:
         """All steps, in order."""
         tables = self.load()
-        clients, least = tables["train"], self.job.min_common
-        if clients.rows < least:
-            name = self.member.train
-            raise PolicyRefused(f"{name} has {clients.rows:,} rows; the job needs {least:,}")
+        clients = tables["train"]
+        self.enough(clients)
         self.agree(signature, tables)
         mechanism = self.releases.mechanism(clients)
         if not self.receives:
@@ -68,9 +66,8 @@ class TransformedRows(Transforming):
         self.options.watch.enter("the transform")
         with self.steps.step("transform", "receiving noisy points of rows") as step:
             own = as_table(self.releases.plain(clients, mechanism), clients.ids.tolist())
-            tables = [
-                self._received(session, self.releases.agreed(clients)) for session in sessions
-            ]
+            agreed = self.releases.agreed(clients)
+            tables = [self._received(session, agreed) for session in sessions]
             points = [np.column_stack(list(one.columns.values())) for one in (own, *tables)]
             labels = [one.label for one in (clients, *tables) if one.label is not None]
             ids = [name for one in (own, *tables) for name in one.ids.tolist()]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit, logit
 
 from moiety.data.table import Table
 from moiety.enclave.scoring import rounded
@@ -102,7 +103,6 @@ def unflipped(logits: Floats, flips: float) -> Floats:
     """Log-odds of the true label, from those of one that is flipped with this probability."""
     if not flips:
         return logits
-    told = 1 / (1 + np.exp(-logits))
-    true = np.clip((told - flips) / (1 - 2 * flips), LEAST, 1 - LEAST)
-    found: Floats = np.log(true / (1 - true))
+    true = np.clip((expit(logits) - flips) / (1 - 2 * flips), LEAST, 1 - LEAST)
+    found: Floats = logit(true)
     return found

@@ -35,6 +35,7 @@ def render(report: PartyReport) -> str:
         "page.html",
         report=report,
         header=report.header,
+        title=f"{report.header.party}: {report.header.purpose}",
         simulated=statements.SIMULATED,
         verdict=_verdict(report),
         interval=statements.interval(report.comparison) if report.comparison else "",

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from moiety.audit import Finding, Knowledge, View, infer_attribute, link, reconstruct, uniform
+from moiety import audit
+from moiety.audit import Finding, View
 from moiety.cli.compare.plain import Joined
 from moiety.cli.compare.representations import Represented
 from moiety.cli.compare.task import Task
@@ -19,6 +20,7 @@ from moiety.data.table import Table
 from moiety.transform.mechanism import clipped
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 LINKED = 100
 """So many candidates stand beside each other when rows are linked."""
 BLOCKS, LARGE, SLACK = 64, 1 << 14, 1 << 10
@@ -47,40 +49,45 @@ def attacks(task: Task, whole: Joined, got: Received, against: str) -> Iterator[
     """What the receiver finds out about the other's columns from what it got."""
     secret = numbers(whole.applicants[task.giver.name])[got.people]
     own = numbers(whole.applicants[task.receiver.name])[got.people]
-    learn, judge = np.arange(0, len(secret), 2), np.arange(1, len(secret), 2)
-    knows = Knowledge(secret[learn], seen=got.told[learn])
+    learn, judge = _halves(len(secret))
+    knows = audit.Knowledge(secret[learn], seen=got.told[learn])
     yield _reconstructed(secret, own, got.told, against)
     some = judge[:LINKED]
-    yield link(got.told[some], secret[some], knows, against=against)
+    yield audit.link(got.told[some], secret[some], knows, against=against)
     target = _most_telling(task, whole, got.people)
-    yield infer_attribute(got.told, target, own, against=against)
+    yield audit.infer_attribute(got.told, target, own, against=against)
 
 
 def _reconstructed(secret: Floats, own: Floats, told: Floats, against: str) -> Finding:
     """From all that the receiver has; the guess is what its own columns alone restore."""
-    learn, judge = np.arange(0, len(secret), 2), np.arange(1, len(secret), 2)
+    learn, judge = _halves(len(secret))
 
     def restored(seen: Floats) -> Finding:
-        knows = Knowledge(secret[learn], seen=seen[learn])
-        return reconstruct(seen[judge], secret[judge], knows, against=against)
+        knows = audit.Knowledge(secret[learn], seen=seen[learn])
+        return audit.reconstruct(seen[judge], secret[judge], knows, against=against)
 
     return replace(restored(np.column_stack([own, told])), guess=restored(own).value)
 
 
 def knowing(seen: Represented, against: str) -> Iterator[Finding]:
     """The same by who knows the projection, as the guarantee supposes, and the noise's size."""
-    learn, judge = np.arange(0, len(seen.rows), 2), np.arange(1, len(seen.rows), 2)
+    learn, judge = _halves(len(seen.rows))
     made, points = seen.mechanism, seen.points
-    knows = Knowledge(
+    knows = audit.Knowledge(
         seen.rows[learn],
         known=lambda rows: clipped(rows, made.clip) @ made.projection,
         noise=made.sigma,
     )
     found = (
-        reconstruct(points[judge], seen.rows[judge], knows, against=against),
-        link(points[judge[:LINKED]], seen.rows[judge[:LINKED]], knows, against=against),
+        audit.reconstruct(points[judge], seen.rows[judge], knows, against=against),
+        audit.link(points[judge[:LINKED]], seen.rows[judge[:LINKED]], knows, against=against),
     )
     yield from (replace(one, attack=f"{one.attack}, projection known") for one in found)
+
+
+def _halves(people: int) -> tuple[Rows, Rows]:
+    """Whom the attacker knows already, and who is judged: every other one."""
+    return np.arange(0, people, 2), np.arange(1, people, 2)
 
 
 def numbers(table: Table) -> Floats:
@@ -104,7 +111,7 @@ def of_messages(view: View, against: str) -> tuple[Finding, ...]:
     if not large:
         return ()
     runs = [[_block(one, at) for one in large] for at in range(BLOCKS)]
-    return tuple(replace(one, attack=MASKED) for one in uniform(runs, against=against))
+    return tuple(replace(one, attack=MASKED) for one in audit.uniform(runs, against=against))
 
 
 def _block(message: bytes, at: int) -> bytes:

@@ -5,20 +5,23 @@ model's. The attackers have all columns of the people they ask about, which no p
 the receiver's own, and what the other brings to the model.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
+from moiety import audit
 from moiety.agreement.manifest import Job
-from moiety.audit import Finding, People, extract, membership
-from moiety.audit.learners import Fit, Predict
+from moiety.audit import Finding
 from moiety.enclave.inputs import Columns
 from moiety.enclave.job import fit
 from moiety.party.alone import Parts, fitted
 from moiety.party.coded import Coded
 
 Floats = npt.NDArray[np.float64]
+Predict = Callable[[Floats], Floats]
+Fit = Callable[[Floats, Floats], Predict]
 SHADOWS = 16
 QUERIES = 1000
 
@@ -33,15 +36,15 @@ def attacks(
     known = _label(trained)
     logits = [fitted(job, trained, part) for part in (trained, chosen)]
     rows = np.concatenate([matrix(trained), matrix(chosen)])
-    people = People(rows, np.concatenate([known, outcomes]))
+    people = audit.People(rows, np.concatenate([known, outcomes]))
     member = np.arange(len(rows)) < len(known)
-    scores = 1 / (1 + np.exp(-np.concatenate(logits)))
+    scores = expit(np.concatenate(logits))
     learn = learner(job, trained)
-    yield membership(scores, people, member, fit=learn, shadows=SHADOWS, against=against)[0]
+    yield audit.membership(scores, people, member, fit=learn, shadows=SHADOWS, against=against)[0]
     wide = one_hot(chosen)
     told = {row.tobytes(): score for row, score in zip(wide, scores[~member], strict=True)}
     queries = min(QUERIES, len(wide) // 2)
-    yield extract(_looked_up(told), wide, [queries], against=against)[0]
+    yield audit.extract(_looked_up(told), wide, [queries], against=against)[0]
 
 
 def matrix(parts: Parts) -> Floats:
@@ -65,7 +68,7 @@ def learner(job: Job, parts: Parts) -> Fit:
 
     def learn(rows: Floats, labels: Floats) -> Predict:
         model = fit(job, _columns(parts, rows, labels))
-        return lambda some: np.asarray(1 / (1 + np.exp(-model.logit(_codes(parts, some)))))
+        return lambda some: np.asarray(expit(model.logit(_codes(parts, some))))
 
     return learn
 

@@ -59,6 +59,7 @@ def render(found: Comparison) -> str:
     known = [each for each in MEASURES if each[0] in found.attacks]
     return filled(
         "compare.html",
+        title=f"Ways compared: {found.purpose}",
         found=found,
         links=list(links),
         measures=known,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moiety.cli.compare.task import Task, load_task
-from moiety.data.table import Table, load_schema
+from moiety.data.table import Table
 from moiety.errors import DataError
 from moiety.party.alone import fitted
 from moiety.party.coded import Coded, coded
@@ -93,9 +93,7 @@ def _fit(path: Path, folder: Path, names: list[str]) -> Fitted:
 def _table(task: Task, name: str, use: str) -> Table:
     member, party = task.job.member(name), task.parties[name]
     data = party.data_set(getattr(member, use))
-    label = data.label if member.label else None
-    table = Table.load(data.path, load_schema(data.schema), id=data.id, label=label)
-    return table.select(member.columns)
+    return data.load(member.columns, labelled=member.label is not None)
 
 
 def _common(tables: dict[str, Table]) -> dict[str, Table]:

@@ -9,7 +9,7 @@ from moiety.audit import View
 from moiety.cli.compare.plain import Floats, Joined
 from moiety.cli.compare.task import Task
 from moiety.cli.compare.ways import Run
-from moiety.data.table import Table, load_schema
+from moiety.data.table import Table
 from moiety.errors import InternalError
 from moiety.party.align import kept
 from moiety.party.alone import Parts
@@ -59,7 +59,7 @@ def represented(run: Run, task: Task, whole: Joined) -> Represented:
     told = job.representation
     (message,) = View.read(run.views[receiver.name]).only(step=STEP).payloads
     data = receiver.data_set(task.receiver.train)
-    table = Table.load(data.path, load_schema(data.schema), id=data.id, label=data.label)
+    table = data.load(task.receiver.columns, labelled=True)
     aligned = kept(receiver.job_folder(job), job, table, "train")
     if told is None or aligned is None:
         raise InternalError("a run without a representation or an alignment")
